@@ -1,0 +1,74 @@
+"""Opens the CRM and the warehouse from settings, and turns every failure to do so into one clear line.
+
+Queries belong to the packages that own them; this module only connects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import clickhouse_connect
+import psycopg
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from deploy.settings import ClickHouseSettings, PostgresSettings
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+class ConnectionFailed(Exception):
+    """A database could not be reached or refused us; the message is one line that says which, where and why."""
+
+
+def connect_postgres(settings: PostgresSettings, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a connection to the CRM with the session in UTC and ISO dates.
+
+    Raises:
+        ConnectionFailed: the server is unreachable, refuses the credentials, or has no such database.
+    """
+    try:
+        return psycopg.connect(
+            host=settings.host,
+            port=settings.port,
+            dbname=settings.database,
+            user=settings.username,
+            password=settings.password.get_secret_value(),
+            sslmode=settings.sslmode,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name="crm-analytics",
+            options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1",
+            autocommit=autocommit,
+        )
+    except psycopg.OperationalError as error:
+        where = f"PostgreSQL at {settings.host}:{settings.port}, database {settings.database}, user {settings.username}"
+        raise ConnectionFailed(f"{where}: {_first_line(error)} (check DB_HOST, DB_PORT, DB_NAME, DB_USERNAME, DB_PASSWORD)") from None
+
+
+def connect_clickhouse(settings: ClickHouseSettings, *, database: str | None = None, **options: Any) -> Client:
+    """Open a client of the warehouse; `options` go to `clickhouse_connect.get_client` (settings, timeouts).
+
+    Raises:
+        ConnectionFailed: the server is unreachable or refuses the credentials.
+    """
+    try:
+        return clickhouse_connect.get_client(
+            host=settings.host,
+            port=settings.port,
+            username=settings.username,
+            password=settings.password.get_secret_value(),
+            secure=settings.secure,
+            database=database or "default",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            client_name="crm-analytics",
+            **options,
+        )
+    except (ClickHouseError, OSError) as error:
+        where = f"ClickHouse at {settings.host}:{settings.port}, user {settings.username}"
+        hint = "check CLICKHOUSE_HOST, CLICKHOUSE_PORT, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_SECURE"
+        raise ConnectionFailed(f"{where}: {_first_line(error)} ({hint})") from None
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__

@@ -1,0 +1,132 @@
+"""Reads the environment once into one typed, immutable settings object.
+
+Every variable a process of this project understands is declared here and in `.env.example`, nowhere else. Opening a
+connection with these settings belongs in `deploy.connections`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A missing or malformed setting; the message is one line that names the variable and what to do."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+
+class PostgresSettings(_Section):
+    """Where the CRM's PostgreSQL answers and as whom we read it."""
+
+    host: str = Field(alias="DB_HOST", min_length=1)
+    port: int = Field(alias="DB_PORT", default=5432, ge=1, le=65535)
+    database: str = Field(alias="DB_NAME", min_length=1)
+    username: str = Field(alias="DB_USERNAME", min_length=1)
+    password: SecretStr = Field(alias="DB_PASSWORD")
+    sslmode: str = Field(alias="DB_SSLMODE", default="prefer", pattern="^(disable|allow|prefer|require|verify-ca|verify-full)$")
+
+
+class ClickHouseSettings(_Section):
+    """Where the warehouse answers the ClickHouse HTTP interface and as whom we write it."""
+
+    host: str = Field(alias="CLICKHOUSE_HOST", min_length=1)
+    port: int = Field(alias="CLICKHOUSE_PORT", default=8123, ge=1, le=65535)
+    username: str = Field(alias="CLICKHOUSE_USER", default="default", min_length=1)
+    password: SecretStr = Field(alias="CLICKHOUSE_PASSWORD")
+    secure: bool = Field(alias="CLICKHOUSE_SECURE", default=False)
+
+
+class Settings(_Section):
+    """Everything the pipeline reads from its environment.
+
+    `as_of` is the moment that "now" means to a run (open deals' rates, days in stage, overdue tasks); None means the
+    run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
+    """
+
+    postgres: PostgresSettings
+    clickhouse: ClickHouseSettings
+    crm_mapping: str = Field(alias="CRM_MAPPING", default="demo", min_length=1)
+    as_of: AwareDatetime | None = Field(alias="AS_OF", default=None)
+    dbt_threads: int = Field(alias="DBT_THREADS", default=4, ge=1, le=64)
+
+    def run_moment(self, run_start: datetime) -> datetime:
+        """Return the moment that "now" means to a run that started at `run_start`."""
+        return self.as_of or run_start
+
+
+def read_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables of `environ`, completed by `.env` in the working folder, with every `NAME_FILE` resolved.
+
+    The process environment wins over `.env`. With `environ` given, `.env` is not read. An empty value counts as unset,
+    since container platforms pass unset variables on as empty strings.
+
+    Raises:
+        SettingsError: a `NAME_FILE` points at a file that cannot be read, or `NAME` and `NAME_FILE` are both set.
+    """
+    if environ is None:
+        from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        environ = {**from_file, **os.environ}
+    variables = {name: value for name, value in environ.items() if value != ""}
+    for field_name in _variable_names():
+        pointer = f"{field_name}_FILE"
+        if pointer not in variables:
+            continue
+        if field_name in variables:
+            raise SettingsError(f"{field_name} and {pointer} are both set: keep one of them")
+        try:
+            variables[field_name] = Path(variables[pointer]).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise SettingsError(f"{pointer}: cannot read {variables[pointer]}: {error.strerror}") from error
+    return variables
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the validated settings.
+
+    Raises:
+        SettingsError: one line naming every missing or malformed variable. Values are not repeated: they may be secret.
+    """
+    variables = read_environment(environ)
+    try:
+        return Settings.model_validate({**variables, "postgres": variables, "clickhouse": variables})
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def load_postgres_settings(environ: Mapping[str, str] | None = None) -> PostgresSettings:
+    """Return only the CRM's settings, for programs that never open the warehouse. Raises SettingsError."""
+    try:
+        return PostgresSettings.model_validate(read_environment(environ))
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def load_clickhouse_settings(environ: Mapping[str, str] | None = None) -> ClickHouseSettings:
+    """Return only the warehouse's settings, for programs that never open the CRM. Raises SettingsError."""
+    try:
+        return ClickHouseSettings.model_validate(read_environment(environ))
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def _variable_names() -> list[str]:
+    sections: tuple[type[_Section], ...] = (PostgresSettings, ClickHouseSettings, Settings)
+    return [field.alias for section in sections for field in section.model_fields.values() if field.alias]
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = []
+    for detail in error.errors(include_input=False, include_url=False):
+        name = str(detail["loc"][-1])
+        problems.append(f"{name} is not set" if detail["type"] == "missing" else f"{name}: {detail['msg']}")
+    return "; ".join(problems) + " (see .env.example)"
