@@ -1,0 +1,27 @@
+-- Grain: one row per live deal: its outcome now and, if it is closed, when.
+-- History is trusted where it covers the deal; elsewhere the CRM's own close moment or date.
+select
+    deals.tenant_id as tenant_id,
+    deals.deal_id as deal_id,
+    coalesce(stages.outcome, '') as outcome,
+    multiIf(
+        coalesce(stages.outcome, '') not in ('won', 'lost'), null,
+        closes.deal_id is not null, closes.entered_outcome_at,
+        deals.closed_at
+    ) as closed_at,
+    multiIf(
+        coalesce(stages.outcome, '') not in ('won', 'lost'), null,
+        closes.deal_id is not null, {{ local_day('closes.entered_outcome_at', 'tenants.timezone') }},
+        deals.closed_on is not null, deals.closed_on,
+        {{ local_day('deals.closed_at', 'tenants.timezone') }}
+    ) as closed_day
+from {{ ref('stg_crm__deals') }} as deals
+inner join {{ ref('stg_crm__tenants') }} as tenants
+    on deals.tenant_id = tenants.tenant_id
+left join {{ ref('stg_crm__stages') }} as stages
+    on
+        deals.tenant_id = stages.tenant_id
+        and deals.pipeline_id = stages.pipeline_id
+        and deals.stage_id = stages.stage_id
+left join {{ ref('int_deal_history_closes') }} as closes
+    on deals.tenant_id = closes.tenant_id and deals.deal_id = closes.deal_id

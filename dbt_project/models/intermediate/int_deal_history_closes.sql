@@ -1,0 +1,55 @@
+-- Grain: one row per live deal whose stage history covers it: its last row names the deal's current pipeline and stage.
+-- `entered_outcome_at` is the start of the unbroken run of entries with the current outcome.
+with entries as (
+    select
+        tenant_id,
+        deal_id,
+        ordinal,
+        pipeline_id,
+        stage_id,
+        entered_at,
+        outcome,
+        last_value(outcome) over (
+            partition by tenant_id, deal_id
+            order by ordinal
+            rows between unbounded preceding and unbounded following
+        ) as last_outcome
+    from {{ ref('int_deal_stage_entries') }}
+    -- Entry 0 is inferred, not recorded.
+    where ordinal > 0
+),
+
+runs as (
+    select
+        tenant_id,
+        deal_id,
+        ordinal,
+        pipeline_id,
+        stage_id,
+        entered_at,
+        max(if(outcome != last_outcome, ordinal, 0)) over (partition by tenant_id, deal_id) as run_broken_at
+    from entries
+),
+
+closes as (
+    select
+        tenant_id,
+        deal_id,
+        argMax(pipeline_id, ordinal) as last_pipeline_id,
+        argMax(stage_id, ordinal) as last_stage_id,
+        minIf(entered_at, ordinal > run_broken_at) as entered_outcome_at
+    from runs
+    group by tenant_id, deal_id
+)
+
+select
+    closes.tenant_id as tenant_id,
+    closes.deal_id as deal_id,
+    closes.entered_outcome_at as entered_outcome_at
+from closes
+inner join {{ ref('stg_crm__deals') }} as deals
+    on
+        closes.tenant_id = deals.tenant_id
+        and closes.deal_id = deals.deal_id
+        and closes.last_pipeline_id = deals.pipeline_id
+        and closes.last_stage_id = deals.stage_id

@@ -1,0 +1,15 @@
+-- Grain: one row per stage of a pipeline, archived stages included.
+-- Deals and history rows may still name an archived stage, and its outcome still counts. FINAL would drop it with the
+-- other tombstones.
+select
+    tenant_id,
+    pipeline_id,
+    id as stage_id,
+    name as stage_name,
+    position as stage_position,
+    outcome,
+    probability as win_probability_percent,
+    _deleted = 0 as is_live
+from {{ source('crm', 'stages') }}
+order by _version desc, _extracted_at desc
+limit 1 by tenant_id, pipeline_id, id

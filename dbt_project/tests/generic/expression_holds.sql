@@ -1,0 +1,6 @@
+{#- Fails with the rows for which the expression is not true. -#}
+{% test expression_holds(model, expression) %}
+select *
+from {{ model }}
+where not ifNull({{ expression }}, false)
+{% endtest %}
