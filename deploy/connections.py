@@ -42,7 +42,9 @@ def connect_postgres(settings: PostgresSettings, *, autocommit: bool = True) -> 
         )
     except psycopg.OperationalError as error:
         where = f"PostgreSQL at {settings.host}:{settings.port}, database {settings.database}, user {settings.username}"
-        raise ConnectionFailed(f"{where}: {_first_line(error)} (check DB_HOST, DB_PORT, DB_NAME, DB_USERNAME, DB_PASSWORD)") from None
+        raise ConnectionFailed(
+            f"{where}: {_first_line(error)} (check DB_HOST, DB_PORT, DB_NAME, DB_USERNAME, DB_PASSWORD)"
+        ) from None
 
 
 def connect_clickhouse(settings: ClickHouseSettings, *, database: str | None = None, **options: Any) -> Client:

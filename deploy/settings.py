@@ -33,7 +33,9 @@ class PostgresSettings(_Section):
     database: str = Field(alias="DB_NAME", min_length=1)
     username: str = Field(alias="DB_USERNAME", min_length=1)
     password: SecretStr = Field(alias="DB_PASSWORD")
-    sslmode: str = Field(alias="DB_SSLMODE", default="prefer", pattern="^(disable|allow|prefer|require|verify-ca|verify-full)$")
+    sslmode: str = Field(
+        alias="DB_SSLMODE", default="prefer", pattern="^(disable|allow|prefer|require|verify-ca|verify-full)$"
+    )
 
 
 class ClickHouseSettings(_Section):

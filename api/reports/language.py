@@ -1,0 +1,126 @@
+"""The reader's language: words, numbers and dates. Labels of mart columns come from the dbt manifest, not from here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from deploy.settings import REPOSITORY
+
+LanguageCode = Literal["en", "ru"]
+MANIFEST = REPOSITORY / "dbt_project" / "target" / "manifest.json"
+_LOCALES = {"en": "en_US", "ru": "ru_RU"}
+
+# Words of the display itself: rates, totals, notes.
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "total": ("Total to date", "Итого на сегодня"),
+    "future": ("In the future", "В будущем"),
+    "none": ("(none)", "(нет)"),
+    "share": ("Share", "Доля"),
+    "cohort_rate": ("Cohort rate", "Когорта, %"),
+    "rate_30d": ("30 days", "30 дней"),
+    "rate_60d": ("60 days", "60 дней"),
+    "rate_90d": ("90 days", "90 дней"),
+    "won_rate": ("Won rate", "Выиграно, %"),
+    "period_rate": ("Period rate", "Период, %"),
+    "mature": ("Mature", "Зрелая"),
+    "yes": ("yes", "да"),
+    "not_yet": ("not yet", "ещё нет"),
+    "step_rate": ("Step rate", "Шаг, %"),
+    "overall_rate": ("Overall rate", "Всего, %"),
+    "median_days": ("Median days", "Медиана, дней"),
+    "mean_days": ("Mean days", "Среднее, дней"),
+    "last_12_months": ("last 12 months", "последние 12 месяцев"),
+    "last_30_days": ("last 30 days", "последние 30 дней"),
+    "created_last_12_months": ("created in the last 12 months", "созданы за последние 12 месяцев"),
+    "reached": ("deals that ever reached the stage", "сделки, когда-либо достигшие этапа"),
+    "current": ("deals by their stage now", "сделки по текущему этапу"),
+    "as_of": ("as of", "на"),
+    "empty": ("no rows in this period", "за этот период строк нет"),
+    "not_mapped": (
+        "not mapped: the CRM's mapping fills none of: {tables}",
+        "нет данных: в описании CRM не заполнены таблицы: {tables}",
+    ),
+    "not_built": (
+        "The marts are not built yet. Run the nightly job first: make run",
+        "Витрины ещё не построены. Сначала выполните ночное задание: make run",
+    ),
+    "unknown_tenant": ("tenant '{tenant}' is not among: {tenants}", "нет арендатора «{tenant}», есть: {tenants}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Formats everything a reader sees.
+
+    Attributes:
+        code: en or ru.
+        labels: label of each mart column by mart and column, of each mart's title under the empty column name.
+    """
+
+    code: LanguageCode
+    labels: Mapping[tuple[str, str], str]
+
+    def word(self, key: str, **values: str) -> str:
+        """Return a word of the display."""
+        return _WORDS[key][0 if self.code == "en" else 1].format(**values)
+
+    def title(self, mart: str) -> str:
+        """Return the title of a mart."""
+        return self.labels[mart, ""]
+
+    def label(self, mart: str, column: str) -> str:
+        """Return the label of a mart's column."""
+        return self.labels[mart, column]
+
+    def month(self, first_day: date) -> str:
+        """Return a month as people write it, for example `March 2026`."""
+        return format_date(first_day, "LLLL y", locale=_LOCALES[self.code])
+
+    def day(self, day: date) -> str:
+        """Return a day as people write it."""
+        return format_date(day, "d MMM y", locale=_LOCALES[self.code])
+
+    def count(self, value: int) -> str:
+        """Return a whole number with thousands separated."""
+        return str(format_decimal(value, locale=_LOCALES[self.code]))
+
+    def number(self, value: float) -> str:
+        """Return a number with one decimal."""
+        return str(format_decimal(value, format="#,##0.0", locale=_LOCALES[self.code]))
+
+    def money(self, value: Decimal, currency: str) -> str:
+        """Return an amount with its currency sign, to the cent."""
+        return str(format_currency(value, currency, locale=_LOCALES[self.code]))
+
+    def percent(self, value: float) -> str:
+        """Return a fraction as a percentage with one decimal."""
+        return str(
+            format_percent(value, format="#,##0.0 %" if self.code == "ru" else "#,##0.0%", locale=_LOCALES[self.code])
+        )
+
+
+def load_language(code: LanguageCode, manifest: Path = MANIFEST) -> Language:
+    """Read the labels of that language from the dbt manifest.
+
+    Raises:
+        FileNotFoundError: the manifest has not been built.
+        KeyError: a mart or one of its columns has no label in that language.
+    """
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    labels: dict[tuple[str, str], str] = {}
+    for node in nodes:
+        if node["resource_type"] != "model" or "title" not in node["config"].get("meta", {}):
+            continue
+        labels[node["name"], ""] = node["config"]["meta"]["title"][code]
+        for name, column in node["columns"].items():
+            labels[node["name"], name] = column["config"]["meta"]["label"][code]
+    return Language(code=code, labels=labels)

@@ -1,0 +1,311 @@
+"""The HTTP side: requests in, results out, and a watch on clients that leave.
+
+The standard library's threading server is enough: connections are few and long-lived, every query runs outside the GIL,
+and its blocking sockets stream in both directions without buffering. TCP_NODELAY is essential: without it a round trip
+costs 40 ms.
+"""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import json
+import select
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from deploy.embedded.clickhouse.compression import choose_encoding, compress, decompress
+from deploy.embedded.clickhouse.configuration import ServerOptions
+from deploy.embedded.clickhouse.engine import Engine, Query, Summary
+from deploy.embedded.clickhouse.errors import ClickHouseError
+from deploy.embedded.clickhouse.request import (
+    BrokenBody,
+    Parameters,
+    body_chunks,
+    parse_form,
+    parse_target,
+    read_credentials,
+    sort_parameters,
+)
+from deploy.embedded.clickhouse.statement import InsertStatement, parse_insert, result_format, translate_kill
+
+# A statement is read whole up to here; the data of an INSERT streams behind it.
+_LONGEST_STATEMENT = 1024 * 1024
+_LARGEST_FORM = 64 * 1024 * 1024
+_DEFAULT_SESSION_SECONDS = "60"
+_WATCH_INTERVAL_SECONDS = 0.25
+
+
+class ClickHouseServer(ThreadingHTTPServer):
+    """Serves one engine; knows which queries run and for whom."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, options: ServerOptions, engine: Engine) -> None:
+        """Bind the address; `serve_forever` answers."""
+        self.options = options
+        self.engine = engine
+        self._running: dict[str, socket.socket] = {}
+        self._running_lock = threading.Lock()
+        self._stopping = threading.Event()
+        super().__init__((options.host, options.port), _Handler)
+        threading.Thread(target=self._watch_clients, name="watch", daemon=True).start()
+
+    def begin(self, query_id: str, client: socket.socket) -> None:
+        """Register a running query.
+
+        Raises:
+            ClickHouseError: too many queries run (202), or one of that id does (216).
+        """
+        with self._running_lock:
+            if len(self._running) >= self.options.max_queries:
+                message = f"Too many simultaneous queries. Maximum: {self.options.max_queries}"
+                raise ClickHouseError.named(202, "TOO_MANY_SIMULTANEOUS_QUERIES", message)
+            if query_id in self._running:
+                message = f"Query with id = {query_id} is already running"
+                raise ClickHouseError.named(216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING", message)
+            self._running[query_id] = client
+
+    def end(self, query_id: str) -> None:
+        """Forget a query that ended."""
+        with self._running_lock:
+            self._running.pop(query_id, None)
+
+    def drain(self) -> None:
+        """Let running queries finish within the grace time, then cancel what is left."""
+        self._stopping.set()
+        if not self._wait_until_idle(self.options.grace):
+            self.engine.cancel_all()
+            self._wait_until_idle(self.options.grace)
+
+    def _wait_until_idle(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self._running
+
+    def _watch_clients(self) -> None:
+        """Cancel queries whose client hung up: nobody would read their result."""
+        while not self._stopping.wait(_WATCH_INTERVAL_SECONDS):
+            self.engine.expire_sessions()
+            with self._running_lock:
+                running = list(self._running.items())
+            for query_id, client in running:
+                if _has_hung_up(client):
+                    self.engine.cancel(query_id)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ClickHouseServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server_version = "ClickHouse"
+    wbufsize = 64 * 1024
+    timeout: ClassVar[float] = 3600.0
+
+    def do_GET(self) -> None:
+        """Answer a health check or a reading query."""
+        self._answer(read_only=True)
+
+    def do_POST(self) -> None:
+        """Answer a query; its text or its data is in the body."""
+        self._answer(read_only=False)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent: query texts may hold personal data; system.query_log has them for those who may read it."""
+
+    def _answer(self, *, read_only: bool) -> None:
+        path, raw = parse_target(self.path)
+        if path in ("/ping", "/replicas_status") or (path == "/" and read_only and not raw):
+            self._send_plain(200, b"Ok.\n")
+            return
+        query_id = raw.get("query_id") or str(uuid.uuid4())
+        started = False
+        body = body_chunks(self.headers, self.rfile)  # type: ignore[arg-type]
+        try:
+            self._authenticate(raw)
+            self.server.begin(query_id, self.connection)
+            started = True
+            self._run(raw, body, query_id, read_only=read_only)
+        except ClickHouseError as error:
+            self._send_error(error, query_id, body)
+        except (BrokenBody, ConnectionError, TimeoutError):
+            self.close_connection = True
+        finally:
+            if started:
+                self.server.end(query_id)
+
+    def _authenticate(self, raw: dict[str, str]) -> None:
+        options = self.server.options
+        given = read_credentials(self.headers, raw)
+        right_user = hmac.compare_digest(given.user.encode(), options.user.encode())
+        right_password = hmac.compare_digest(given.password.encode(), options.password.encode())
+        if not (right_user and right_password):
+            message = f"{given.user}: Authentication failed: password is incorrect, or there is no user with such name"
+            raise ClickHouseError.named(516, "AUTHENTICATION_FAILED", message)
+
+    def _run(self, raw: dict[str, str], body: Iterator[bytes], query_id: str, *, read_only: bool) -> None:
+        plain = decompress(body, self.headers.get("Content-Encoding", ""))
+        content_type = self.headers.get("Content-Type", "")
+        if content_type.lower().startswith("multipart/form-data"):
+            parameters = parse_form(content_type, _read_whole(plain, _LARGEST_FORM), raw)
+            plain = iter(())
+        else:
+            parameters = sort_parameters(raw)
+        if parameters.flag("compress") or parameters.flag("decompress"):
+            message = "compress=1 and decompress=1 are not supported; use Accept-Encoding and Content-Encoding"
+            raise ClickHouseError.named(48, "NOT_IMPLEMENTED", message)
+        text, insert, data = _split_statement(parameters, plain)
+        query = Query(
+            text=translate_kill(text),
+            format=result_format(text, self._default_format(parameters)),
+            query_id=query_id,
+            database=parameters.interface.get("database") or self.headers.get("X-ClickHouse-Database", ""),
+            settings=parameters.settings,
+            parameters=parameters.query_parameters,
+            read_only=read_only,
+            in_session="session_id" in parameters.interface,
+        )
+        engine, summary = self.server.engine, Summary()
+        with engine.connection(
+            parameters.interface.get("session_id", ""),
+            timeout=float(parameters.interface.get("session_timeout", _DEFAULT_SESSION_SECONDS)),
+            must_exist=parameters.flag("session_check"),
+        ) as connection:
+            for table in parameters.external_tables:
+                engine.load_external(connection, table)
+            if insert is not None:
+                engine.insert(connection, query, insert, data, summary)
+                self._send_result(iter(()), query, parameters, summary)
+            else:
+                for _ in data:
+                    pass
+                self._send_result(engine.select(connection, query, summary), query, parameters, summary)
+
+    def _default_format(self, parameters: Parameters) -> str:
+        header = self.headers.get("X-ClickHouse-Format")
+        return header or parameters.interface.get("default_format") or "TabSeparated"
+
+    def _send_result(self, chunks: Iterator[bytes], query: Query, parameters: Parameters, summary: Summary) -> None:
+        encoding = ""
+        if parameters.flag("enable_http_compression"):
+            encoding = choose_encoding(self.headers.get("Accept-Encoding", ""))
+        # An error before the first bytes still gets its own status; wait_end_of_query asks for that in every case.
+        ahead = list(chunks) if parameters.flag("wait_end_of_query") else list(itertools.islice(chunks, 2))
+        packed = compress(itertools.chain(ahead, chunks), encoding)
+        self.send_response(200)
+        self._send_query_headers(query.query_id, query.format, summary)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
+        if len(ahead) < 2:
+            whole = b"".join(packed)
+            self.send_header("Content-Length", str(len(whole)))
+            self.end_headers()
+            self.wfile.write(whole)
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for chunk in packed:
+                self._write_chunk(chunk)
+        except ClickHouseError as error:
+            # The status is sent: the text goes out as data and the missing last chunk tells the client of the failure.
+            self._write_chunk(error.text.encode() + b"\n")
+            self.close_connection = True
+            return
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _write_chunk(self, chunk: bytes) -> None:
+        if chunk:
+            self.wfile.write(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
+
+    def _send_query_headers(self, query_id: str, format_: str, summary: Summary) -> None:
+        self.send_header("Content-Type", "text/plain; charset=UTF-8")
+        self.send_header("X-ClickHouse-Server-Display-Name", "crm-analytics embedded")
+        self.send_header("X-ClickHouse-Query-Id", query_id)
+        self.send_header("X-ClickHouse-Format", format_)
+        self.send_header("X-ClickHouse-Timezone", "UTC")
+        self.send_header(
+            "X-ClickHouse-Summary", json.dumps({name: str(value) for name, value in asdict(summary).items()})
+        )
+
+    def _send_error(self, error: ClickHouseError, query_id: str, body: Iterator[bytes]) -> None:
+        # What the client still sends must be read, or it sees a reset instead of the answer.
+        try:
+            for _ in body:
+                pass
+        except (BrokenBody, ValueError):
+            self.close_connection = True
+        text = error.text.encode() + b"\n"
+        self.send_response(error.status)
+        self.send_header("X-ClickHouse-Exception-Code", str(error.code))
+        self._send_query_headers(query_id, "TabSeparated", Summary())
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def _send_plain(self, status: int, text: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=UTF-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def _split_statement(
+    parameters: Parameters, body: Iterator[bytes]
+) -> tuple[str, InsertStatement | None, Iterator[bytes]]:
+    """Return the statement's text, the INSERT that it is if data follows, and the data."""
+    in_url = parameters.interface.get("query", "")
+    insert = parse_insert(in_url) if in_url else None
+    if insert is not None:
+        rest = in_url[insert.data_offset :].encode()
+        return in_url, insert, itertools.chain([rest] if rest.strip() else [], body)
+    head, tail = _read_head(body, _LONGEST_STATEMENT)
+    text = head.decode("utf-8", errors="surrogateescape")
+    insert = None if in_url else parse_insert(text)
+    if insert is not None and (insert.format.lower() != "values" or tail):
+        data = text[insert.data_offset :].encode("utf-8", errors="surrogateescape")
+        return text, insert, itertools.chain([data], tail)
+    rest = b"".join(tail)
+    if len(rest) > _LARGEST_FORM:
+        raise ClickHouseError.named(62, "SYNTAX_ERROR", f"The statement is longer than {_LARGEST_FORM} bytes")
+    whole = in_url + ("\n" if in_url and head else "") + (head + rest).decode("utf-8")
+    if not whole.strip():
+        raise ClickHouseError.named(62, "SYNTAX_ERROR", "Empty query")
+    return whole, None, iter(())
+
+
+def _read_head(body: Iterator[bytes], size: int) -> tuple[bytes, list[bytes] | Iterator[bytes]]:
+    read = bytearray()
+    for chunk in body:
+        read += chunk
+        if len(read) >= size:
+            following = next(body, None)
+            return bytes(read), [] if following is None else itertools.chain([following], body)
+    return bytes(read), []
+
+
+def _read_whole(body: Iterator[bytes], limit: int) -> bytes:
+    read = bytearray()
+    for chunk in body:
+        read += chunk
+        if len(read) > limit:
+            raise ClickHouseError.named(62, "SYNTAX_ERROR", f"The form is longer than {limit} bytes")
+    return bytes(read)
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    try:
+        readable, _, _ = select.select([client], [], [], 0)
+        return bool(readable) and client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,60 @@
+"""The command line of the pipeline: `python -m orchestration run [nightly|hourly] [--full-refresh]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from deploy.connections import ConnectionFailed, connect_clickhouse, connect_postgres
+from deploy.dagster_home import prepare_dagster_home
+from deploy.settings import SettingsError, load_settings
+
+
+def main() -> int:
+    """Run the command; return the exit code."""
+    arguments = _parse_arguments()
+    try:
+        _check_databases()
+    except (SettingsError, ConnectionFailed) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home())
+    started = time.monotonic()
+    # Dagster and dbt take seconds to import: a wrong setting must not wait for them.
+    from orchestration.run import run_job, write_stages
+
+    outcome = run_job(arguments.job, full_refresh=arguments.full_refresh)
+    if arguments.stages:
+        write_stages(outcome.stages, arguments.stages)
+    for stage in outcome.stages:
+        print(f"  {stage.name:<42}{stage.seconds:>25.1f} s")
+    if outcome.succeeded:
+        print(f"{arguments.job}: done in {time.monotonic() - started:.1f} s")
+        return 0
+    for problem in outcome.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{arguments.job}: failed; what succeeded stays, the next run takes up the rest", file=sys.stderr)
+    return 1
+
+
+def _check_databases() -> None:
+    settings = load_settings()
+    connect_postgres(settings.postgres).close()
+    connect_clickhouse(settings.clickhouse).close()
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m orchestration", description="Run the pipeline.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run a job to its end in this process")
+    run.add_argument("job", nargs="?", choices=("nightly", "hourly"), default="nightly")
+    run.add_argument("--full-refresh", action="store_true", help="load and build everything from scratch")
+    run.add_argument("--stages", type=Path, metavar="FILE", help="write when each stage began and ended, as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

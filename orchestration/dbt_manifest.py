@@ -1,0 +1,52 @@
+"""Where the dbt project lies and how its manifest is kept current.
+
+The manifest is what Dagster builds its assets from. Images build it once; on a laptop it is rebuilt when a file of the
+project is newer than it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dagster_dbt import DbtCliResource, DbtProject
+
+from deploy.settings import REPOSITORY
+
+PROJECT_FOLDER = REPOSITORY / "dbt_project"
+# Beside the interpreter: the environment need not be activated, and another dbt on the PATH must not be taken.
+_EXECUTABLE = Path(sys.executable).parent / "dbt"
+_INPUT_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
+
+
+def load_dbt_project() -> DbtProject:
+    """Return the dbt project, with a manifest that is not older than any of the project's files."""
+    project = DbtProject(project_dir=PROJECT_FOLDER, profiles_dir=PROJECT_FOLDER)
+    if _is_stale(project.manifest_path):
+        dbt_command_line().cli(["parse", "--quiet"], target_path=project.target_path).wait()
+    return project
+
+
+def dbt_command_line() -> DbtCliResource:
+    """Return the dbt command line of this project, with dbt's telemetry off: a company's habits stay at home."""
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    return DbtCliResource(
+        project_dir=str(PROJECT_FOLDER),
+        profiles_dir=str(PROJECT_FOLDER),
+        dbt_executable=str(_EXECUTABLE),
+        global_config_flags=["--no-use-colors"],
+    )
+
+
+def _is_stale(manifest: Path) -> bool:
+    if not manifest.exists():
+        return True
+    built_at = manifest.stat().st_mtime
+    inputs = (
+        path
+        for folder in ("models", "macros", "seeds", "tests", ".")
+        for path in (PROJECT_FOLDER / folder).glob("*" if folder == "." else "**/*")
+        if path.suffix in _INPUT_SUFFIXES
+    )
+    return any(path.stat().st_mtime > built_at for path in inputs)

@@ -1,0 +1,1 @@
+"""The CRM's replicas: one asset per canonical table, and the checks of what was extracted."""

@@ -1,0 +1,1 @@
+"""What runs when: jobs and schedules over all assets."""

@@ -1,0 +1,44 @@
+"""Dagster resources: what an asset needs from outside.
+
+Settings are read when a run starts, not when the location loads. A code location must load in
+the UI even where a setting is wrong; the run then fails with the line that names it.
+"""
+
+import os
+from datetime import datetime
+
+from dagster import ConfigurableResource, Failure
+
+from deploy.settings import Settings, SettingsError, load_settings
+
+
+class PipelineResource(ConfigurableResource[None]):
+    """Gives assets the validated settings and the moment that "now" means to the run."""
+
+    def settings(self) -> Settings:
+        """Return the settings, or fail the step with the one line that names what is wrong."""
+        try:
+            return load_settings()
+        except SettingsError as error:
+            raise Failure(description=str(error), allow_retries=False) from None
+
+    def run_moment(self, run_created_at: datetime) -> datetime:
+        """Return the moment that "now" means to a run that was created at `run_created_at`."""
+        return self.settings().run_moment(run_created_at)
+
+
+def export_warehouse(settings: Settings) -> None:
+    """Put the warehouse's settings into this process's environment, where dbt's profile reads them.
+
+    dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
+    visible to other users of the machine.
+    """
+    warehouse = settings.clickhouse
+    os.environ.update(
+        CLICKHOUSE_HOST=warehouse.host,
+        CLICKHOUSE_PORT=str(warehouse.port),
+        CLICKHOUSE_USER=warehouse.username,
+        CLICKHOUSE_PASSWORD=warehouse.password.get_secret_value(),
+        CLICKHOUSE_SECURE=str(warehouse.secure).lower(),
+        DBT_THREADS=str(settings.dbt_threads),
+    )

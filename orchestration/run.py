@@ -1,0 +1,115 @@
+"""Runs a job from the command line in one process, as the daemon would, and reports how it went.
+
+The same job, assets and instance as in the Dagster UI: a run started here is visible there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from dagster._utils.error import SerializableErrorInfo  # dagster exports it nowhere else
+
+from orchestration.definitions import build_defs
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a run: when it began and ended (Unix seconds) and whether all of it succeeded."""
+
+    name: str
+    started_at: float
+    ended_at: float
+
+    @property
+    def seconds(self) -> float:
+        """Return the wall time of the stage."""
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run went.
+
+    Attributes:
+        succeeded: every step and every blocking check passed.
+        stages: in the order in which they began.
+        problems: one line per failed step, its cause first.
+    """
+
+    succeeded: bool
+    stages: tuple[Stage, ...]
+    problems: tuple[str, ...]
+
+
+def run_job(name: str, *, full_refresh: bool) -> RunOutcome:
+    """Execute the job `name` in this process against the instance of DAGSTER_HOME."""
+    definitions = build_defs()
+    job = definitions.resolve_job_def(name)
+    result = job.execute_in_process(
+        instance=DagsterInstance.get(),
+        run_config=run_config(definitions.resolve_job_def(name).graph.node_dict, full_refresh=full_refresh),
+        raise_on_error=False,
+    )
+    return outcome_of(result)
+
+
+def run_config(ops: Iterable[str], *, full_refresh: bool) -> dict[str, object]:
+    """Return the run configuration that asks every op which can for a full refresh."""
+    if not full_refresh:
+        return {}
+    refreshable = [op for op in ops if op.startswith("crm__") or op == "warehouse_models"]
+    return {"ops": {op: {"config": {"full_refresh": True}} for op in refreshable if not op.endswith("check")}}
+
+
+def outcome_of(result: ExecuteInProcessResult) -> RunOutcome:
+    """Read a finished run's events."""
+    events = [entry for entry in result.all_events if entry.step_key]
+    return RunOutcome(
+        succeeded=result.success,
+        stages=tuple(_stages(result)),
+        problems=tuple(_problem(event) for event in events if event.is_step_failure),
+    )
+
+
+def write_stages(stages: Iterable[Stage], path: Path) -> None:
+    """Write the stages as JSON for the programs that start a run: a list of name, started_at, ended_at."""
+    path.write_text(json.dumps([asdict(stage) for stage in stages]), encoding="utf-8")
+
+
+def stage_of_step(step_key: str) -> str:
+    """Return the stage to which a step belongs."""
+    return "extraction" if step_key.startswith("crm__") else "dbt build"
+
+
+def _stages(result: ExecuteInProcessResult) -> list[Stage]:
+    windows: dict[str, tuple[float, float]] = {}
+    for record in result.dagster_run and _step_records(result):
+        name, moment = stage_of_step(record[0]), record[1]
+        started, ended = windows.get(name, (moment, moment))
+        windows[name] = (min(started, moment), max(ended, moment))
+    return [Stage(name, *window) for name, window in sorted(windows.items(), key=lambda item: item[1])]
+
+
+def _step_records(result: ExecuteInProcessResult) -> list[tuple[str, float]]:
+    entries = DagsterInstance.get().all_logs(result.run_id)
+    return [
+        (entry.dagster_event.step_key, entry.timestamp)
+        for entry in entries
+        if entry.dagster_event is not None and entry.dagster_event.step_key is not None
+    ]
+
+
+def _problem(event: DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    cause = _innermost(error) if error else None
+    failure = event.step_failure_data.user_failure_data
+    text = failure.description if failure and failure.description else (cause.message if cause else "failed")
+    return f"{event.step_key}: {text.strip().splitlines()[0]}"
+
+
+def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    return _innermost(error.cause) if error.cause else error
