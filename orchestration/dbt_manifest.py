@@ -50,3 +50,7 @@ def _is_stale(manifest: Path) -> bool:
         if path.suffix in _INPUT_SUFFIXES
     )
     return any(path.stat().st_mtime > built_at for path in inputs)
+
+
+if __name__ == "__main__":
+    load_dbt_project()

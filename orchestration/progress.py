@@ -5,13 +5,16 @@ The full stream stays in Dagster's event log and in its UI. Errors are printed w
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from dagster import DagsterEvent, InitLoggerContext, LoggerDefinition
 
 _EVENTS_ATTRIBUTE = "dagster_meta"
+_PROBLEM = re.compile(r"\b(?:WARN|ERROR|FAIL|Failure|Error)\b")
 
 
 class ProgressFormatter(logging.Formatter):
@@ -23,7 +26,7 @@ class ProgressFormatter(logging.Formatter):
         event: DagsterEvent | None = meta.get("dagster_event")
         if event is None:
             message = str(meta.get("orig_message") or record.getMessage())
-            return f"  {message}" if record.levelno >= logging.INFO else ""
+            return f"  {message}" if record.levelno >= logging.WARNING else ""
         return describe_event(event)
 
 
@@ -33,6 +36,24 @@ class _QuietWhenEmpty(logging.StreamHandler[Any]):
         if line:
             self.stream.write(line + "\n")
             self.stream.flush()
+
+
+class ProblemLines(io.TextIOBase):
+    """Passes on what dbt prints about problems; that a model started or a test passed stands in Dagster's log."""
+
+    def __init__(self, target: TextIO) -> None:
+        """Write to `target`."""
+        self._target = target
+
+    def write(self, text: str) -> int:
+        """Write `text` if it speaks of a warning, an error or a failed test."""
+        if _PROBLEM.search(text):
+            self._target.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the target."""
+        self._target.flush()
 
 
 def describe_event(event: DagsterEvent) -> str:
@@ -66,7 +87,8 @@ def _seconds(figures: dict[str, Any]) -> str:
 def _build_logger(_: InitLoggerContext) -> logging.Logger:
     # Events arrive at DEBUG; the formatter decides which of them a reader sees.
     result = logging.Logger("crm-analytics", level=logging.DEBUG)
-    handler = _QuietWhenEmpty(sys.stdout)
+    # Not sys.stdout: during a run that is where dbt's own lines are filtered.
+    handler = _QuietWhenEmpty(sys.__stdout__)
     handler.setFormatter(ProgressFormatter())
     result.addHandler(handler)
     return result

@@ -5,15 +5,18 @@ The same job, assets and instance as in the Dagster UI: a run started here is vi
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, ExecuteInProcessResult
 from dagster._utils.error import SerializableErrorInfo  # dagster exports it nowhere else
 
 from orchestration.definitions import build_defs
+from orchestration.progress import ProblemLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,23 @@ def run_job(name: str, *, full_refresh: bool) -> RunOutcome:
     """Execute the job `name` in this process against the instance of DAGSTER_HOME."""
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
-    result = job.execute_in_process(
-        instance=DagsterInstance.get(),
-        run_config=run_config(definitions.resolve_job_def(name).graph.node_dict, full_refresh=full_refresh),
-        raise_on_error=False,
-    )
+    with contextlib.redirect_stdout(ProblemLines(sys.stdout)):
+        result = job.execute_in_process(
+            instance=DagsterInstance.get(),
+            run_config=run_config(job.graph.node_dict, full_refresh=full_refresh),
+            raise_on_error=False,
+        )
     return outcome_of(result)
 
 
 def run_config(ops: Iterable[str], *, full_refresh: bool) -> dict[str, object]:
-    """Return the run configuration that asks every op which can for a full refresh."""
-    if not full_refresh:
-        return {}
-    refreshable = [op for op in ops if op.startswith("crm__") or op == "warehouse_models"]
-    return {"ops": {op: {"config": {"full_refresh": True}} for op in refreshable if not op.endswith("check")}}
+    """Return the run configuration: this location's console output and, if asked for, full refreshes."""
+    # Without a logger section Dagster would print every event of its own, instead of what this location prints.
+    configuration: dict[str, object] = {"loggers": {"console": {}}}
+    if full_refresh:
+        refreshable = [op for op in ops if op.startswith("crm__") or op == "warehouse_models"]
+        configuration["ops"] = {op: {"config": {"full_refresh": True}} for op in refreshable}
+    return configuration
 
 
 def outcome_of(result: ExecuteInProcessResult) -> RunOutcome:
@@ -87,15 +93,18 @@ def stage_of_step(step_key: str) -> str:
 
 def _stages(result: ExecuteInProcessResult) -> list[Stage]:
     windows: dict[str, tuple[float, float]] = {}
-    for record in result.dagster_run and _step_records(result):
-        name, moment = stage_of_step(record[0]), record[1]
+    for step_key, moment in _step_records(result):
+        name = stage_of_step(step_key)
         started, ended = windows.get(name, (moment, moment))
         windows[name] = (min(started, moment), max(ended, moment))
-    return [Stage(name, *window) for name, window in sorted(windows.items(), key=lambda item: item[1])]
+    by_start = sorted(windows.items(), key=lambda item: item[1])
+    return [Stage(name, *window) for name, window in by_start]
 
 
 def _step_records(result: ExecuteInProcessResult) -> list[tuple[str, float]]:
-    entries = DagsterInstance.get().all_logs(result.run_id)
+    # Other events of a step may come long before it starts: resources are prepared for all steps at once.
+    bounds = {DagsterEventType.STEP_START, DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}
+    entries = DagsterInstance.get().all_logs(result.run_id, of_type=bounds)
     return [
         (entry.dagster_event.step_key, entry.timestamp)
         for entry in entries

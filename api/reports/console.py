@@ -23,38 +23,44 @@ def print_reports(console: Console, tenant: Tenant, tables: list[ReportTable], l
     console.print()
     console.rule(f"[bold]{tenant.name}[/bold] · {tenant.id} · {tenant.currency} · {tenant.timezone} · {as_of}")
     for table in tables:
-        console.print(draw(table, tenant.currency, language))
+        # A title of the table's own would wrap at the table's width.
+        console.print(f"\n[bold]{table.title}[/bold]" + (f" — {table.scope}" if table.scope else ""))
+        if table.columns:
+            console.print(draw(table, tenant.currency, language))
         if table.note:
-            console.print(f"  {table.note}\n", highlight=False)
+            console.print(f"  {table.note}")
 
 
 def draw(report: ReportTable, currency: str, language: Language) -> Table:
-    """Return a report as a rich table, every value written in the reader's language."""
-    title = f"[bold]{report.title}[/bold]" + (f" — {report.scope}" if report.scope else "")
-    drawn = Table(
-        title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, show_footer=report.total is not None
-    )
+    """Return a report as a rich table, every value written in the reader's language.
+
+    In a narrow terminal names wrap; figures are never cut.
+    """
+    drawn = Table(box=box.SIMPLE_HEAD, show_footer=report.total is not None)
     footer = report.total or (None,) * len(report.columns)
     for column, total in zip(report.columns, footer, strict=True):
+        values = [_written(column, row[len(drawn.columns)], language) for row in report.rows]
+        written_total = _written(column, total, language) if report.total else ""
+        is_text = column.format is Format.TEXT
         drawn.add_column(
-            column.heading,
-            footer=_written(column, total, currency, language),
-            justify="left" if column.format is Format.TEXT else "right",
+            f"{column.heading}, {currency}" if column.format is Format.MONEY else column.heading,
+            footer=written_total,
+            justify="left" if is_text else "right",
+            overflow="fold",
+            min_width=None if is_text else max(map(len, [*values, written_total])),
         )
     for row in report.rows:
-        cells = zip(report.columns, row, strict=True)
-        drawn.add_row(*(_written(column, value, currency, language) for column, value in cells))
+        drawn.add_row(*(_written(column, value, language) for column, value in zip(report.columns, row, strict=True)))
     return drawn
 
 
-def _written(column: Column, value: Value, currency: str, language: Language) -> str:
+def _written(column: Column, value: Value, language: Language) -> str:
     if value is None:
-        return "–" if column.format is not Format.TEXT else ""
+        return "" if column.format is Format.TEXT else "–"
     writers: Mapping[Format, Callable[[Any], str]] = {
         Format.TEXT: lambda text: language.word("none") if text == _NONE_MEMBER else str(text),
-        Format.MONTH: language.month,
         Format.COUNT: language.count,
-        Format.MONEY: lambda amount: language.money(Decimal(amount), currency),
+        Format.MONEY: lambda amount: language.money(Decimal(amount)),
         Format.PERCENT: language.percent,
         Format.NUMBER: language.number,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 
 from deploy.settings import REPOSITORY
 
@@ -21,7 +21,8 @@ _LOCALES = {"en": "en_US", "ru": "ru_RU"}
 
 # Words of the display itself: rates, totals, notes.
 _WORDS: Mapping[str, tuple[str, str]] = {
-    "total": ("Total to date", "Итого на сегодня"),
+    "total": ("Total", "Итого"),
+    "total_to_date": ("Total to date", "Итого на сегодня"),
     "future": ("In the future", "В будущем"),
     "none": ("(none)", "(нет)"),
     "share": ("Share", "Доля"),
@@ -97,9 +98,9 @@ class Language:
         """Return a number with one decimal."""
         return str(format_decimal(value, format="#,##0.0", locale=_LOCALES[self.code]))
 
-    def money(self, value: Decimal, currency: str) -> str:
-        """Return an amount with its currency sign, to the cent."""
-        return str(format_currency(value, currency, locale=_LOCALES[self.code]))
+    def money(self, value: Decimal) -> str:
+        """Return an amount to the cent; its currency stands in the heading."""
+        return str(format_decimal(value, format="#,##0.00", locale=_LOCALES[self.code]))
 
     def percent(self, value: float) -> str:
         """Return a fraction as a percentage with one decimal."""

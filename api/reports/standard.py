@@ -106,7 +106,7 @@ def sales_by_month(client: Client, tenant: Tenant, language: Language) -> Iterat
             Column(language.label(mart, measures[3]), Format.COUNT),
         ),
         rows=tuple(rows),
-        total=(language.word("total"), *_sums(to_date, range(2, 6))) if rows else None,
+        total=(language.word("total_to_date"), *_sums(to_date, range(2, 6))) if rows else None,
         note=None if rows else language.word("empty"),
     )
 

@@ -12,7 +12,6 @@ class Format(Enum):
     """How a column's values are written."""
 
     TEXT = "text"
-    MONTH = "month"
     COUNT = "count"
     MONEY = "money"
     PERCENT = "percent"

@@ -1,4 +1,4 @@
-"""`python -m deploy.demo_crm fill | day`: makes the demo CRM in the database of the DB_* variables, or lets days pass."""
+"""`python -m deploy.demo_crm fill | day`: makes the demo CRM in the database of the DB_* variables, or plays days."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What the demo's clients and managers write and say to each other, in Russian and in English.
 
-A text is put together from what the client wants (the intent), phrased in one of several ways, and filled with the product,
-names, dates and quantities of its deal. The phrases are in conversations.yaml; choosing when and by whom belongs in
-`activities`.
+A text is put together from what the client wants (the intent), phrased in one of several ways, and filled with the
+product, names, dates and quantities of its deal. The phrases are in conversations.yaml; choosing when and by whom
+belongs in `activities`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Lets a day pass in a filled demo CRM: new business, moves, corrections, deletions and what else a working day brings.
 
-The same seed and day number bring the same changes. Everything commits at once; a transaction that stamps rows early and
-commits late is made by `late`. How new leads and deals look belongs in `sales`, the work about them in `activities`.
+The same seed and day number bring the same changes. Everything commits at once; a transaction that stamps rows early
+and commits late is made by `late`. How new leads and deals look belongs in `sales`, the work about them in
+`activities`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 from deploy.demo_crm import rows
 from deploy.demo_crm.activities import Subjects, work_on
 from deploy.demo_crm.clock import DAY, EPOCH, HOUR
-from deploy.demo_crm.directory import NEVER, person_name
+from deploy.demo_crm.companies import TENANTS
+from deploy.demo_crm.directory import person_name
 from deploy.demo_crm.ongoing import Ongoing, next_day
 from deploy.demo_crm.sales import month_of_sales
 from deploy.demo_crm.storage import TABLES, Connection, read_generation
@@ -26,11 +28,10 @@ from deploy.demo_crm.vocabulary import VOCABULARIES
 
 # A deal makes one move a day at most, so that its moves keep their order.
 _UNMOVED: LiteralString = (
-    "deleted_at is null and created_at < %(begins)s and pipeline_id in (select id from pipelines where deleted_at is null)"
+    "deleted_at is null and created_at < %(begins)s"
+    " and pipeline_id in (select id from pipelines where deleted_at is null)"
     " and not exists (select from deal_stage_history moves where moves.deal_id = deals.id and changed_at >= %(begins)s)"
 )
-# Below this share of active managers nobody else leaves.
-_ENOUGH_MANAGERS = 0.6
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def play_day(connection: Connection, *, hard_deletes: bool = False, stamp: Liter
     Args:
         connection: to a database with a filled demo.
         hard_deletes: also delete some rows for good, which leaves nothing for an extraction by `updated_at` to see.
-        stamp: "day" sets `updated_at` to moments of the played day, in keeping with all other dates; "now" sets it to the
-            clock's time, as a live CRM would, so that an extraction that already ran sees the changes.
+        stamp: "day" sets `updated_at` to moments of the played day, in keeping with all other dates; "now" sets it to
+            the clock's time, as a live CRM would, so that an extraction that already ran sees the changes.
 
     Raises:
         DemoError: the database holds no filled demo.
@@ -97,7 +98,8 @@ def _move(
     moment = ongoing.at()
     closes = after in ("won", "paid", "lost")
     connection.execute(
-        "update deals set stage_id = %s, closed_at = case when %s then %s else closed_at end, updated_at = %s where id = %s",
+        "update deals set stage_id = %s, closed_at = case when %s then %s else closed_at end, updated_at = %s"
+        " where id = %s",
         [after, closes, moment, moment, deal],
     )
     _record_move(connection, ongoing, deal, pipeline, before, after, user, moment)
@@ -206,7 +208,7 @@ def _stage_moves(connection: Connection, ongoing: Ongoing) -> int:
 
 
 def _next_stage(ongoing: Ongoing, pipeline: int, stage: str) -> str:
-    position = ongoing.company.directory.pipelines.tolist().index(pipeline)
+    position = list(map(int, ongoing.company.directory.pipelines)).index(pipeline)
     stages = [one.id for one in ongoing.company.profile.pipelines[position].stages if one.outcome == "open"]
     place = stages.index(stage)
     chance = float(ongoing.generator.random())
@@ -247,7 +249,7 @@ def _reopened_deals(connection: Connection, ongoing: Ongoing) -> int:
         _some(ongoing, 0.02),
     )
     for id_, pipeline, stage, owner in found:
-        position = ongoing.company.directory.pipelines.tolist().index(pipeline)
+        position = list(map(int, ongoing.company.directory.pipelines)).index(pipeline)
         last_open = [one.id for one in ongoing.company.profile.pipelines[position].stages if one.outcome == "open"][-1]
         _move(connection, ongoing, id_, pipeline, stage, last_open, owner)
     return len(found)
@@ -363,14 +365,13 @@ def _corrected_lead_sources(connection: Connection, ongoing: Ongoing) -> int:
 
 
 def _departures(connection: Connection, ongoing: Ongoing) -> int:
-    """A manager leaves, and somebody new is hired; not where too few would remain."""
-    staff = ongoing.company.directory.staff
-    condition = "role = 'manager' and is_active and deleted_at is null and created_at < %(begins)s"
-    active = ongoing.pick(connection, "users", "id, department_id", condition, len(staff.ids) * 10)
-    native = [row for row in active if row[0] in set(staff.ids.tolist())]
-    if len(native) - 1 < len(staff.ids) * _ENOUGH_MANAGERS:
+    """A manager leaves and somebody new is hired, in one company after the other."""
+    if ongoing.day % len(TENANTS) != [profile.id for profile in TENANTS].index(ongoing.tenant):
         return 0
-    id_, department = native[0]
+    condition = "role = 'manager' and is_active and deleted_at is null and created_at < %(begins)s"
+    staff = set(ongoing.company.directory.staff.ids.tolist())
+    candidates = ongoing.pick(connection, "users", "id, department_id", condition, 10 * len(staff))
+    id_, department = next(row for row in candidates if row[0] in staff)
     moment = ongoing.at((16.0, 18.5))
     connection.execute(
         "update users set is_active = false, deactivated_at = %s, updated_at = %s where id = %s", [moment, moment, id_]
@@ -405,7 +406,8 @@ def _finished_activities(connection: Connection, ongoing: Ongoing) -> int:
             continue
         minutes = int(ongoing.generator.integers(3, 60)) if kind in ("call", "meeting", "visit") else None
         connection.execute(
-            "update activities set status = 'done', completed_at = %s, duration_minutes = %s, updated_at = %s where id = %s",
+            "update activities set status = 'done', completed_at = %s, duration_minutes = %s, updated_at = %s"
+            " where id = %s",
             [moment, minutes, moment, id_],
         )
     return len(found)

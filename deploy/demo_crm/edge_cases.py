@@ -1,7 +1,7 @@
 """Every awkward case that the reports must get right, in small numbers and written row by row.
 
-Each case has a name, the rows that make it, and a query that counts it in the whole demo; the query is what tests and the
-summary of a fill use. Believable everyday data belong in the other modules.
+Each case has a name, the rows that make it, and a query that counts it in the whole demo; the query is what tests and
+the summary of a fill use. Believable everyday data belong in the other modules.
 """
 
 from __future__ import annotations
@@ -217,7 +217,8 @@ def _history_with_equal_moments(scene: Scene) -> None:
 
 
 @_case(
-    "select count(*) from h where position > position_before + 10 and outcome = 'open' and pipeline_before = pipeline_id"
+    "select count(*) from h"
+    " where position > position_before + 10 and outcome = 'open' and pipeline_before = pipeline_id"
 )
 def _skipped_stage(scene: Scene) -> None:
     scene.deal(history=(("new", scene.ago(21)), (scene.last_open_stage(), scene.ago(12))))
@@ -348,7 +349,8 @@ def _lead_without_source(scene: Scene) -> None:
 
 
 @_case(
-    "select count(*) from leads join lead_sources on lead_sources.id = source_id where lead_sources.deleted_at is not null"
+    "select count(*) from leads join lead_sources on lead_sources.id = source_id"
+    " where lead_sources.deleted_at is not null"
 )
 def _lead_of_a_deleted_source(scene: Scene) -> None:
     source = scene.deleted_source()
@@ -439,7 +441,8 @@ def _lead_whose_only_deal_was_deleted(scene: Scene) -> None:
 
 
 @_case(
-    "select count(*) from d join leads on leads.id = d.lead_id where leads.deleted_at is not null and d.deleted_at is null"
+    "select count(*) from d join leads on leads.id = d.lead_id"
+    " where leads.deleted_at is not null and d.deleted_at is null"
 )
 def _deal_of_a_deleted_lead(scene: Scene) -> None:
     scene.deal(history=(("new", scene.ago(29)),), lead_id=scene.lead(scene.ago(31), deleted_at=scene.ago(28)))
@@ -562,7 +565,7 @@ ODD_TEXTS = (
     "back\\slash and \\t that is no tab",
     "\\N",
     "'single' \"double\" `back` «ёлочки» “curly”",
-    "emoji 🚚💥👩‍💼 and combining é",  # noqa: RUF001
+    "emoji 🚚💥👩‍💼 and combining é",
     "control \x01\x07\x1b\x7f characters",
     "  leading and trailing blanks  ",
     "",

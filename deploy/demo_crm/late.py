@@ -1,7 +1,7 @@
 """A transaction that stamps rows early in the coming day and commits when the caller says so.
 
-It stands for what a live CRM does all the time: `updated_at` is set when a row is written, but nobody else sees the row until
-the transaction ends. A day played meanwhile neither waits for it nor touches its rows.
+It stands for what a live CRM does all the time: `updated_at` is set when a row is written, but nobody else sees the row
+until the transaction ends. A day played meanwhile neither waits for it nor touches its rows.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from deploy.demo_crm.clock import DAY, HOUR, Clock
 from deploy.demo_crm.companies import TENANTS
 from deploy.demo_crm.customers import Customers, no_customers
-from deploy.demo_crm.directory import NEVER, Directory, Ids, build_directory
+from deploy.demo_crm.directory import NEVER, Directory, Ids, Staff, build_directory
 from deploy.demo_crm.fill import DEFAULT_DEALS
 from deploy.demo_crm.profile import TenantProfile
 from deploy.demo_crm.sales import Company
@@ -72,7 +72,8 @@ class Ongoing:
         salt = int(self.generator.integers(2**31))
         return connection.execute(
             f"select {columns} from {table}"
-            f" where tenant_id = %(tenant)s and id %% {LATE_MODULUS} <> {LATE_REMAINDER} and id < {LATE_IDS} and {condition}"
+            f" where tenant_id = %(tenant)s and id %% {LATE_MODULUS} <> {LATE_REMAINDER} and id < {LATE_IDS}"
+            f" and {condition}"
             " order by md5(id::text || %(salt)s), id limit %(count)s",
             {"tenant": self.tenant, "salt": f"/{salt}", "count": count, "begins": self.begins, "ends": self.ends},
         ).fetchall()
@@ -96,7 +97,7 @@ def next_day(connection: Connection, generation: Generation) -> list[Ongoing]:
         # The local day that most of the 24 hours belong to.
         day = (clock.as_of - 12 * HOUR) // DAY
         history = sum(float(until_fill.weights(*span).sum()) for span in until_fill.months())
-        directory = _with_current_staff(connection, directory)
+        directory = _with_current_staff(connection, directory, profile.id, filled_at)
         result.append(
             Ongoing(
                 company=Company(profile, clock, directory, ids, since=clock.as_of - DAY),
@@ -122,14 +123,28 @@ def _highest_ids(connection: Connection) -> dict[str, int]:
     return highest
 
 
-def _with_current_staff(connection: Connection, directory: Directory) -> Directory:
-    """Let those who are no longer active in the database take nothing new."""
+def _with_current_staff(connection: Connection, directory: Directory, tenant: str, filled_at: datetime) -> Directory:
+    """Let those who left since the fill take nothing new, and add those who were hired since."""
     staff = directory.staff
     found = connection.execute(
-        "select id from users where id = any(%s) and is_active and deleted_at is null", [staff.ids.tolist()]
+        "select id, full_name, id = any(%(known)s) from users"
+        " where tenant_id = %(tenant)s and role = 'manager' and is_active and deleted_at is null"
+        " and (id = any(%(known)s) or created_at >= %(filled_at)s) and id < %(late)s order by id",
+        {"known": staff.ids.tolist(), "tenant": tenant, "filled_at": filled_at, "late": LATE_IDS},
+    ).fetchall()
+    active = np.isin(staff.ids, [id_ for id_, _, _ in found])
+    hired = [(id_, name) for id_, name, known in found if not known]
+    size = len(hired)
+    current = Staff(
+        ids=np.append(staff.ids, np.array([id_ for id_, _ in hired], dtype=np.int64)),
+        names=[*staff.names, *(name for _, name in hired)],
+        hired=np.append(staff.hired, np.zeros(size, dtype=np.int64)),
+        left=np.append(np.where(active, NEVER, 0), np.full(size, NEVER)),
+        strength=np.append(staff.strength, np.zeros(size)),
+        pace=np.append(staff.pace, np.ones(size)),
+        load=np.append(staff.load, np.full(size, 0.7)),
     )
-    active = np.isin(staff.ids, [id_ for (id_,) in found])
-    return replace(directory, staff=replace(staff, left=np.where(active, NEVER, 0)))
+    return replace(directory, staff=current)
 
 
 def _latest_customers(connection: Connection, profile: TenantProfile) -> Customers:

@@ -47,7 +47,7 @@ class PipelineProfile:
 
 @dataclass(frozen=True)
 class SourceProfile:
-    """A lead source as typed by someone. `quality` multiplies the chance that a lead converts and that its deal is won."""
+    """A lead source as typed by someone. `quality` scales the chance that a lead converts and that its deal is won."""
 
     name: str
     source_type: str | None
@@ -93,7 +93,7 @@ class TenantProfile:
         months: length of its history before as-of.
         monthly_growth: growth of new business from month to month.
         season: weight of each calendar month in new business, January first.
-        pace: factor on the days until a deal's next step in each calendar month: below 1 is the rush before a year's end.
+        pace: factor on the days until a deal's next step in each calendar month; below 1 in the rush of a year's end.
         holidays: (month, day) on which nobody works.
         conversion: part of the leads that become a deal.
         rate_on_weekends: whether rates are published on Saturdays and Sundays too.

@@ -1,7 +1,7 @@
 """Leads and deals of one month: who came from where, what became of it, and the histories that record it.
 
-All leads that were created in the month, the deals that came of them (also in later months), and the direct deals of the
-month. Activities and messages about them belong in `activities`.
+All leads that were created in the month, the deals that came of them (also in later months), and the direct deals of
+the month. Activities and messages about them belong in `activities`.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _leads_and_starts(
     moment = np.concatenate([deal_created[converted], later, alone])
     handed_over = generator.random(len(lead)) < 0.08
     deal_owner = np.where(
-        (lead < 0) | handed_over, staff.draw(len(lead), span[0], generator), owner[np.maximum(lead, 0)]
+        (lead < 0) | handed_over, staff.draw(len(lead), span[0], generator), np.append(owner, _NOBODY)[lead]
     )
     keep = np.flatnonzero((moment < clock.as_of) & (moment >= company.since))
     keep = keep[np.argsort(moment[keep], kind="stable")]
@@ -327,7 +327,7 @@ def _run(
     """Let the deals take their course until as-of.
 
     Returns:
-        The current stage code, the moment of the last close (NEVER if none), the moment of the last move, and all moves.
+        The current stage code, the moment of the last close (NEVER if none), that of the last move, and all moves.
     """
     clock, directory = company.clock, company.directory
     size = len(created)

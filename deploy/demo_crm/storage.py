@@ -78,7 +78,7 @@ def make_tables(connection: Connection, *, replace: bool) -> None:
     present = _present(connection)
     if present and MARKER not in present:
         raise DemoError(
-            f"tables that are not the demo's exist already ({', '.join(sorted(present)[:3])}, ...): use another database"
+            f"tables that are not the demo's exist here ({', '.join(sorted(present)[:3])}, ...): use another database"
         )
     if present and not replace:
         raise DemoError("this database holds a demo CRM already: add --replace to drop and refill it")
@@ -97,7 +97,8 @@ def postpone_indexes(connection: Connection) -> list[sql.Composed]:
         """
         select conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype::text
         from pg_constraint
-        where connamespace = current_schema()::regnamespace and contype in ('p', 'f') and conrelid::regclass::text = any(%s)
+        where connamespace = current_schema()::regnamespace and contype in ('p', 'f')
+            and conrelid::regclass::text = any(%s)
         order by contype = 'f', conrelid::regclass::text, conname
         """,
         [[*TABLES]],
@@ -107,7 +108,8 @@ def postpone_indexes(connection: Connection) -> list[sql.Composed]:
             sql.SQL("alter table {} drop constraint {}").format(sql.Identifier(table), sql.Identifier(name))
         )
     indexes = connection.execute(
-        "select indexname, indexdef from pg_indexes where schemaname = current_schema() and tablename = any(%s) order by 1",
+        "select indexname, indexdef from pg_indexes"
+        " where schemaname = current_schema() and tablename = any(%s) order by 1",
         [[*TABLES]],
     ).fetchall()
     for name, _ in indexes:
@@ -126,7 +128,8 @@ def postpone_indexes(connection: Connection) -> list[sql.Composed]:
 
 def _present(connection: Connection) -> set[str]:
     found = connection.execute(
-        "select table_name from information_schema.tables where table_schema = current_schema() and table_name = any(%s)",
+        "select table_name from information_schema.tables"
+        " where table_schema = current_schema() and table_name = any(%s)",
         [[*TABLES, MARKER]],
     )
     return {name for (name,) in found}

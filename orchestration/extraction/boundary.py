@@ -67,7 +67,7 @@ def measure_boundary(connection: Connection, *, fallback_lag: timedelta, previou
     if row is None:
         raise AssertionError("PostgreSQL returned no observation")
     now, in_recovery, replayed, may_see, all_tracked, subscribes, oldest, prepared = row
-    blind = _why_blind(in_recovery, may_see, all_tracked, subscribes)
+    blind = why_blind(in_recovery, may_see, all_tracked, subscribes)
     if blind:
         return Boundary(min(now, replayed or now) - fallback_lag, "lag", f"{blind}: {fallback_lag} behind now instead")
     boundary, note = now, ""
@@ -81,7 +81,8 @@ def measure_boundary(connection: Connection, *, fallback_lag: timedelta, previou
     return Boundary(boundary, "transactions", note)
 
 
-def _why_blind(in_recovery: bool, may_see: bool, all_tracked: bool, subscribes: bool) -> str:
+def why_blind(in_recovery: bool, may_see: bool, all_tracked: bool, subscribes: bool) -> str:
+    """Return why open transactions cannot be relied on to be seen; nothing when they can."""
     if in_recovery:
         return "the CRM is a standby, which does not know the primary's open transactions"
     if not may_see:

@@ -27,6 +27,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from orchestration.extraction.boundary import Boundary, measure_boundary
 from orchestration.extraction.errors import ExtractionError, first_line
 from orchestration.extraction.mapping import Mapping
+from orchestration.extraction.plan import TablePlan, plan_table
 from orchestration.extraction.replica import (
     Rejection,
     Staged,
@@ -39,7 +40,7 @@ from orchestration.extraction.replica import (
     publish_changes,
     publish_whole,
 )
-from orchestration.extraction.select import TablePlan, plan_table, render_select, selected_columns
+from orchestration.extraction.select import fingerprint, render_select
 from orchestration.extraction.source_catalog import Connection, prepare_session, read_source_catalog
 from orchestration.extraction.state import ExtractionState, append_state, create_state_table, latest_state
 from orchestration.extraction.transport import Moved, stream_rows
@@ -163,7 +164,7 @@ def _load(
             started_at=started,
             finished_at=datetime.now(UTC),
             run_id=run_id,
-            fingerprint=plan.fingerprint,
+            fingerprint=fingerprint(plan),
             source_identity=catalog.identity,
         ),
     )
@@ -210,7 +211,7 @@ def _why_full(
         return "there is no replica"
     if state is None:
         return "no load from this CRM database is on record"
-    if state.fingerprint != plan.fingerprint:
+    if state.fingerprint != fingerprint(plan):
         return "the mapping or the types of the source changed"
     if present != plan.replica_columns:
         return "the replica's columns are not those of the mapping"
@@ -238,7 +239,7 @@ def _stage(
         return Moved(rows=0, bytes=0)
     select = render_select(plan, extracted_at=boundary.moment, since=decision.since)
     target = warehouse.loading(plan.table.name)
-    return stream_rows(connection, select, warehouse, target, selected_columns(plan))
+    return stream_rows(connection, select, warehouse, target, tuple(name for name, _ in plan.replica_columns))
 
 
 def _publish(warehouse: Warehouse, plan: TablePlan, decision: _Decision, moved: Moved, *, replaces: bool) -> int:

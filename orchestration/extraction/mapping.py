@@ -130,9 +130,7 @@ def _bare_column(value: Any) -> Any:
 
 
 def _expression_tag(value: Any) -> str | None:
-    names = (
-        set(value) if isinstance(value, dict) else set(type(value).model_fields) if isinstance(value, _Model) else set()
-    )
+    names = vars(value) if isinstance(value, _Model) else value if isinstance(value, dict) else {}
     found = [key for key in _EXPRESSION_KEYS if key in names]
     return found[0] if len(found) == 1 else None
 
@@ -212,7 +210,7 @@ class TableMapping(_Model):
     created_at: MomentColumn | None = None
     deleted: Condition | None = None
     columns: dict[str, Expression]
-    extra: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Name] = Field(default_factory=dict)
+    extra: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")], Name] = Field(default_factory=dict)
 
     @property
     def source_schema(self) -> str:

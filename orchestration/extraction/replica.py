@@ -14,11 +14,11 @@ from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 
 from orchestration.extraction.errors import ExtractionError
-from orchestration.extraction.select import ENTRY_SEPARATOR, FIELD_SEPARATOR, REJECTED_COLUMN, TablePlan
+from orchestration.extraction.guards import ENTRY_SEPARATOR, FIELD_SEPARATOR, REJECTED
+from orchestration.extraction.plan import TablePlan
 
 # Said in full, so that no server profile can drop repeated rows, put them off, or refuse a table with many months.
 INSERT_SETTINGS: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
-_ENGINES_THAT_EXCHANGE = ("Atomic", "Replicated", "Shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Warehouse:
     """The ClickHouse that holds the replicas. One client serves one load at a time.
 
     Attributes:
-        client: a connected client; its user may create databases and tables.
+        client: made with `autogenerate_session_id=False`: the server keeps the session of an insert that was broken off
+            locked for a moment, and cleaning up after it would fail. Its user may create databases and tables.
         crm: database of the replicas.
         ops: database of the extraction state.
     """
@@ -94,10 +95,14 @@ def create_databases(warehouse: Warehouse) -> None:
     """
     for database in (warehouse.crm, warehouse.ops):
         warehouse.run(f"create database if not exists {quote_identifier(database)} engine = Atomic")
-        engine = warehouse.rows("select engine from system.databases where name = {name:String}", name=database)
-        if not engine or engine[0][0] not in _ENGINES_THAT_EXCHANGE:
-            found = engine[0][0] if engine else "unknown"
-            raise ExtractionError(f"ClickHouse database {database} has engine {found}; recreate it with engine Atomic")
+    wrong = warehouse.rows(
+        "select name, engine from system.databases where name in ({crm:String}, {ops:String}) "
+        "and engine not in ('Atomic', 'Replicated', 'Shared')",
+        crm=warehouse.crm,
+        ops=warehouse.ops,
+    )
+    for name, engine in wrong:
+        raise ExtractionError(f"ClickHouse database {name} has engine {engine}; recreate it with engine Atomic")
 
 
 def existing_columns(warehouse: Warehouse, table: str) -> tuple[tuple[str, str], ...]:
@@ -114,7 +119,7 @@ def existing_columns(warehouse: Warehouse, table: str) -> tuple[tuple[str, str],
 def create_loading(warehouse: Warehouse, plan: TablePlan) -> None:
     """Create the empty staging table of a load, dropping one that a crashed load left behind."""
     drop_loading(warehouse, plan)
-    warehouse.run(create_statement(warehouse.loading(plan.table.name), plan, (*plan.replica_columns, REJECTED_COLUMN)))
+    warehouse.run(create_statement(warehouse.loading(plan.table.name), plan))
 
 
 def drop_loading(warehouse: Warehouse, plan: TablePlan) -> None:
@@ -122,9 +127,9 @@ def drop_loading(warehouse: Warehouse, plan: TablePlan) -> None:
     warehouse.run(f"drop table if exists {warehouse.loading(plan.table.name)} sync")
 
 
-def create_statement(name: str, plan: TablePlan, columns: Iterable[tuple[str, str]]) -> str:
+def create_statement(name: str, plan: TablePlan) -> str:
     """Return the DDL of a replica or of its staging table."""
-    body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in columns)
+    body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in plan.replica_columns)
     key = _names(plan.table.key)
     # The month of a creation date never changes, so all versions of a row meet in one partition.
     partition = f"\npartition by toYYYYMM({plan.table.partition_column})" if plan.table.partition_column else ""
@@ -135,14 +140,14 @@ def create_statement(name: str, plan: TablePlan, columns: Iterable[tuple[str, st
 
 
 def inspect_loading(warehouse: Warehouse, plan: TablePlan) -> Staged:
-    """Count what has been staged."""
+    """Count what has been staged; a row that must not be loaded says so in `_not_representable`."""
     loading, key = warehouse.loading(plan.table.name), _names(plan.table.key)
     keys = warehouse.rows(f"select uniqExact({key}) from {loading}")[0][0]
     spelled = f"min(arrayStringConcat([{', '.join(_key_texts(plan))}], ', '))"
     rejected = warehouse.rows(
         f"select splitByChar('{FIELD_SEPARATOR}', entry) as fields, count(), {spelled} from {loading} "
-        f"array join splitByChar('{ENTRY_SEPARATOR}', _rejected) as entry "
-        f"where _rejected != '' group by fields order by count() desc, fields limit 20"
+        f"array join splitByChar('{ENTRY_SEPARATOR}', substring(_not_representable, 2)) as entry "
+        f"where startsWith(_not_representable, '{REJECTED}') group by fields order by count() desc, fields limit 20"
     )
     lost = warehouse.rows(
         f"select column, count() from {loading} array join splitByChar(',', _not_representable) as column "
@@ -166,7 +171,6 @@ def publish_whole(warehouse: Warehouse, plan: TablePlan, *, replaces: bool) -> N
         replaces: there is a replica already.
     """
     loading, replica = warehouse.loading(plan.table.name), warehouse.replica(plan.table.name)
-    warehouse.run(f"alter table {loading} drop column {REJECTED_COLUMN[0]}", settings={"alter_sync": 2})
     if replaces:
         warehouse.run(f"exchange tables {loading} and {replica}")
         drop_loading(warehouse, plan)

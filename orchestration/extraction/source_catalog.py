@@ -74,8 +74,7 @@ def read_source_catalog(connection: Connection, mapping: Mapping) -> SourceCatal
         columns = tables.setdefault(source, {})
         if column is not None:
             columns[column] = _source_type(type_name, display)
-    identity = connection.execute(_IDENTITY).fetchone()
-    return SourceCatalog(identity=identity[0] if identity else "", tables=tables)
+    return SourceCatalog(identity=_identity(connection), tables=tables)
 
 
 _SESSION = """
@@ -111,10 +110,18 @@ where relation.relkind in ('r', 'p', 'v', 'm', 'f')
 order by 1, attribute.attnum
 """
 
-_IDENTITY = """
-select (select system_identifier from pg_catalog.pg_control_system()) || '/' || oid
+_DATABASE = """
+select datname || '/' || oid, has_function_privilege('pg_catalog.pg_control_system()', 'execute')
 from pg_catalog.pg_database where datname = pg_catalog.current_database()
 """
+_SYSTEM = "select system_identifier::text from pg_catalog.pg_control_system()"
+
+
+def _identity(connection: Connection) -> str:
+    """Return the server's and the database's identifiers; some hosted servers keep the former to themselves."""
+    database, may_see_system = connection.execute(_DATABASE).fetchall()[0]
+    system = connection.execute(_SYSTEM).fetchall()[0][0] if may_see_system else "unknown"
+    return f"{system}/{database}"
 
 
 def _source_type(name: str, display: str) -> SourceType:

@@ -1,4 +1,4 @@
-"""Runs the server in the foreground: `python -m deploy.embedded.clickhouse --data DIR`; password in CLICKHOUSE_PASSWORD."""
+"""Runs the server in the foreground; the password comes from CLICKHOUSE_PASSWORD."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def main() -> int:
     except (FolderTaken, OSError) as error:
         return _fail(str(error))
     engine = Engine(options)
+    # A relative path in `file('...')` means the current folder.
+    os.chdir(options.data / "files")
     try:
         server = ClickHouseServer(options, engine)
     except OSError as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import lz4.frame
 import zstandard
 
 from deploy.embedded.clickhouse.errors import ClickHouseError
 
+# The library has no types.
+_LZ4: Any = lz4.frame
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
@@ -28,23 +30,23 @@ class _Lz4Frames:
     """LZ4 in frames, with the begin and end that the library leaves to its caller."""
 
     def __init__(self) -> None:
-        self._frames = lz4.frame.LZ4FrameCompressor()
+        self._frames = _LZ4.LZ4FrameCompressor()
         self._begun = False
 
     def compress(self, data: bytes) -> bytes:
         head = b"" if self._begun else self._frames.begin()
         self._begun = True
-        return head + self._frames.compress(data)
+        return bytes(head + self._frames.compress(data))
 
     def flush(self) -> bytes:
-        return b"" if not self._begun else self._frames.flush()
+        return bytes(self._frames.flush()) if self._begun else b""
 
 
 _DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
     "gzip": lambda: zlib.decompressobj(_GZIP_WINDOW),
     "deflate": zlib.decompressobj,
     "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    "lz4": lz4.frame.LZ4FrameDecompressor,
+    "lz4": _LZ4.LZ4FrameDecompressor,
 }
 _COMPRESSORS: dict[str, Callable[[], _Compressor]] = {
     "lz4": _Lz4Frames,

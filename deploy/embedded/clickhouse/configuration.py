@@ -44,7 +44,7 @@ def default_max_memory() -> int:
 def write_configuration(options: ServerOptions) -> Path:
     """Write the engine's configuration file into the data folder and return its path."""
     backups = options.data / "backups"
-    for folder in (backups, options.data / "store", options.data / "tmp"):
+    for folder in (backups, options.data / "store", options.data / "tmp", options.data / "files"):
         folder.mkdir(parents=True, exist_ok=True)
     path = options.data / "config.xml"
     path.write_text(

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -97,7 +96,8 @@ def start_clickhouse(
     ]
     if max_memory is not None:
         command += ["--max-memory", str(max_memory)]
-    with tempfile.TemporaryFile(mode="w+") if log is None else log.open("a+", encoding="utf-8") as messages:
+    with (log or data / "server.log").open("a+", encoding="utf-8") as messages:
+        begin = messages.tell()
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
@@ -112,11 +112,11 @@ def start_clickhouse(
         ready = _READY.search(process.stdout.readline()) if process.stdout else None
         if ready is None:
             process.wait()
-            raise ClickHouseStartError(_last_line(messages))
+            raise ClickHouseStartError(_last_line(messages, begin))
     return RunningClickHouse(process, int(ready.group(1)))
 
 
-def _last_line(messages: IO[str]) -> str:
-    messages.seek(0)
+def _last_line(messages: IO[str], begin: int) -> str:
+    messages.seek(begin)
     lines = messages.read().strip().splitlines()
     return lines[-1].removeprefix("error: ") if lines else "the ClickHouse server ended without a message"

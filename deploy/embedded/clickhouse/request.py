@@ -22,8 +22,8 @@ _INTERFACE_PARAMETERS = {
     "query", "database", "default_format", "session_id", "session_timeout", "session_check", "query_id", "user",
     "password", "quota_key", "role", "buffer_size", "wait_end_of_query", "enable_http_compression", "compress",
     "decompress", "client_protocol_version", "close_session", "http_write_exception_in_output_format",
-    "send_progress_in_http_headers", "http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close",
-    "http_response_buffer_size", "stacktrace",
+    "send_progress_in_http_headers", "http_headers_progress_interval_ms", "http_response_buffer_size", "stacktrace",
+    "cancel_http_readonly_queries_on_client_close",
 }  # fmt: skip
 
 
@@ -95,7 +95,10 @@ def body_chunks(headers: Message, stream: BinaryIO) -> Iterator[bytes]:
     if headers.get("Transfer-Encoding", "").lower() == "chunked":
         yield from _chunked(stream)
         return
-    left = int(headers.get("Content-Length") or 0)
+    announced = headers.get("Content-Length") or "0"
+    if not announced.isdecimal():
+        raise BrokenBody(f"Content-Length '{announced}' is not a number")
+    left = int(announced)
     while left:
         chunk = stream.read(min(left, _CHUNK_BYTES))
         if not chunk:

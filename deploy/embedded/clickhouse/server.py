@@ -10,12 +10,16 @@ from __future__ import annotations
 import hmac
 import itertools
 import json
+import secrets
 import select
 import socket
+import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -25,7 +29,6 @@ from deploy.embedded.clickhouse.configuration import ServerOptions
 from deploy.embedded.clickhouse.engine import Engine, Query, Summary
 from deploy.embedded.clickhouse.errors import ClickHouseError
 from deploy.embedded.clickhouse.request import (
-    BrokenBody,
     Parameters,
     body_chunks,
     parse_form,
@@ -40,6 +43,10 @@ _LONGEST_STATEMENT = 1024 * 1024
 _LARGEST_FORM = 64 * 1024 * 1024
 _DEFAULT_SESSION_SECONDS = "60"
 _WATCH_INTERVAL_SECONDS = 0.25
+_UNREAD_BODY_SECONDS = 5.0
+_CANCEL_SECONDS = 10.0
+_SPOOLED_IN_MEMORY = 8 * 1024 * 1024
+_SPOOL_BLOCK = 1024 * 1024
 
 
 class ClickHouseServer(ThreadingHTTPServer):
@@ -65,6 +72,8 @@ class ClickHouseServer(ThreadingHTTPServer):
         Raises:
             ClickHouseError: too many queries run (202), or one of that id does (216).
         """
+        if self._stopping.is_set():
+            raise ClickHouseError.named(236, "ABORTED", "The server is shutting down")
         with self._running_lock:
             if len(self._running) >= self.options.max_queries:
                 message = f"Too many simultaneous queries. Maximum: {self.options.max_queries}"
@@ -84,7 +93,19 @@ class ClickHouseServer(ThreadingHTTPServer):
         self._stopping.set()
         if not self._wait_until_idle(self.options.grace):
             self.engine.cancel_all()
-            self._wait_until_idle(self.options.grace)
+            with self._running_lock:
+                clients = list(self._running.values())
+            for client in clients:
+                # Ends the wait for data that a client may never send.
+                with suppress(OSError):
+                    client.shutdown(socket.SHUT_RD)
+            self._wait_until_idle(_CANCEL_SECONDS)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report a defect in one line; clients that leave are none."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            print(f"error: a request ended with {type(error).__name__}", file=sys.stderr, flush=True)
 
     def _wait_until_idle(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -100,7 +121,8 @@ class ClickHouseServer(ThreadingHTTPServer):
                 running = list(self._running.items())
             for query_id, client in running:
                 if _has_hung_up(client):
-                    self.engine.cancel(query_id)
+                    with suppress(Exception):
+                        self.engine.cancel(query_id)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -118,6 +140,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a query; its text or its data is in the body."""
         self._answer(read_only=False)
+
+    def handle_expect_100(self) -> bool:
+        """Let a client that asks send its body now; the answer must not wait in the buffer."""
+        answered = super().handle_expect_100()
+        self.wfile.flush()
+        return answered
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent: query texts may hold personal data; system.query_log has them for those who may read it."""
@@ -137,8 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._run(raw, body, query_id, read_only=read_only)
         except ClickHouseError as error:
             self._send_error(error, query_id, body)
-        except (BrokenBody, ConnectionError, TimeoutError):
+        except OSError:
             self.close_connection = True
+        except (ValueError, LookupError) as error:
+            named = ClickHouseError.named(36, "BAD_ARGUMENTS", f"The request cannot be read: {error}")
+            self._send_error(named, query_id, body)
         finally:
             if started:
                 self.server.end(query_id)
@@ -168,27 +199,29 @@ class _Handler(BaseHTTPRequestHandler):
             text=translate_kill(text),
             format=result_format(text, self._default_format(parameters)),
             query_id=query_id,
-            database=parameters.interface.get("database") or self.headers.get("X-ClickHouse-Database", ""),
+            database=parameters.interface.get("database") or self.headers.get("X-ClickHouse-Database") or "",
             settings=parameters.settings,
             parameters=parameters.query_parameters,
             read_only=read_only,
-            in_session="session_id" in parameters.interface,
         )
         engine, summary = self.server.engine, Summary()
-        with engine.connection(
-            parameters.interface.get("session_id", ""),
-            timeout=float(parameters.interface.get("session_timeout", _DEFAULT_SESSION_SECONDS)),
-            must_exist=parameters.flag("session_check"),
-        ) as connection:
-            for table in parameters.external_tables:
-                engine.load_external(connection, table)
+        with (
+            engine.connection(
+                parameters.interface.get("session_id", ""),
+                timeout=float(parameters.interface.get("session_timeout", _DEFAULT_SESSION_SECONDS)),
+                must_exist=parameters.flag("session_check"),
+            ) as lease,
+            engine.external_tables(lease, parameters.external_tables),
+        ):
             if insert is not None:
-                engine.insert(connection, query, insert, data, summary)
+                engine.insert(lease, query, insert, data, summary)
                 self._send_result(iter(()), query, parameters, summary)
-            else:
-                for _ in data:
-                    pass
-                self._send_result(engine.select(connection, query, summary), query, parameters, summary)
+                return
+            for _ in data:
+                pass
+            # The connection may be lent again only after the query has ended, whatever becomes of its client.
+            with closing(engine.select(lease, query, summary)) as result:
+                self._send_result(result, query, parameters, summary)
 
     def _default_format(self, parameters: Parameters) -> str:
         header = self.headers.get("X-ClickHouse-Format")
@@ -198,34 +231,69 @@ class _Handler(BaseHTTPRequestHandler):
         encoding = ""
         if parameters.flag("enable_http_compression"):
             encoding = choose_encoding(self.headers.get("Accept-Encoding", ""))
-        # An error before the first bytes still gets its own status; wait_end_of_query asks for that in every case.
-        ahead = list(chunks) if parameters.flag("wait_end_of_query") else list(itertools.islice(chunks, 2))
-        packed = compress(itertools.chain(ahead, chunks), encoding)
-        self.send_response(200)
-        self._send_query_headers(query.query_id, query.format, summary)
-        if encoding:
-            self.send_header("Content-Encoding", encoding)
-        if len(ahead) < 2:
-            whole = b"".join(packed)
-            self.send_header("Content-Length", str(len(whole)))
-            self.end_headers()
-            self.wfile.write(whole)
+        if parameters.flag("wait_end_of_query"):
+            self._send_spooled(compress(chunks, encoding), encoding, query, summary)
             return
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        try:
+        # An error before the first bytes still gets its own status.
+        ahead = list(itertools.islice(chunks, 2))
+        if len(ahead) < 2:
+            self._send_whole(b"".join(compress(ahead, encoding)), encoding, query, summary)
+        else:
+            self._send_chunked(itertools.chain(ahead, chunks), encoding, query, summary)
+
+    def _send_spooled(self, packed: Iterator[bytes], encoding: str, query: Query, summary: Summary) -> None:
+        """Send a result after its last row is known; a large one waits on disk."""
+        folder = self.server.options.data / "tmp"
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOLED_IN_MEMORY, dir=str(folder)) as spool:
             for chunk in packed:
-                self._write_chunk(chunk)
-        except ClickHouseError as error:
-            # The status is sent: the text goes out as data and the missing last chunk tells the client of the failure.
-            self._write_chunk(error.text.encode() + b"\n")
+                spool.write(chunk)
+            length = spool.tell()
+            spool.seek(0)
+            self._send_result_head(encoding, query, summary)
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            while block := spool.read(_SPOOL_BLOCK):
+                self._write_held(block)
+
+    def _send_whole(self, whole: bytes, encoding: str, query: Query, summary: Summary) -> None:
+        self._send_result_head(encoding, query, summary)
+        self.send_header("Content-Length", str(len(whole)))
+        self.end_headers()
+        self._write_held(whole)
+
+    def _send_chunked(self, chunks: Iterator[bytes], encoding: str, query: Query, summary: Summary) -> None:
+        tag = secrets.token_hex(8)
+        self._send_result_head(encoding, query, summary)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("X-ClickHouse-Exception-Tag", tag)
+        self.end_headers()
+        failures: list[ClickHouseError] = []
+        for chunk in compress(_mark_failure(chunks, tag, failures), encoding):
+            self._write_chunk(chunk)
+        if failures:
+            # The missing last chunk tells of the failure even those who look for no mark.
             self.close_connection = True
             return
         self.wfile.write(b"0\r\n\r\n")
 
+    def _send_result_head(self, encoding: str, query: Query, summary: Summary) -> None:
+        self.send_response(200)
+        self._send_query_headers(query.query_id, query.format, summary)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
+
+    def _write_held(self, data: bytes) -> None:
+        """Keep the last byte in the buffer until the request is over.
+
+        A client that has the whole answer sends its next request, and must find its session and its query id free.
+        """
+        self.wfile.write(data[:-1])
+        self.wfile.write(data[-1:])
+
     def _write_chunk(self, chunk: bytes) -> None:
         if chunk:
             self.wfile.write(b"%x\r\n" % len(chunk) + chunk + b"\r\n")
+            self.wfile.flush()
 
     def _send_query_headers(self, query_id: str, format_: str, summary: Summary) -> None:
         self.send_header("Content-Type", "text/plain; charset=UTF-8")
@@ -238,19 +306,31 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _send_error(self, error: ClickHouseError, query_id: str, body: Iterator[bytes]) -> None:
-        # What the client still sends must be read, or it sees a reset instead of the answer.
-        try:
-            for _ in body:
-                pass
-        except (BrokenBody, ValueError):
+        if not self._read_rest(body):
             self.close_connection = True
         text = error.text.encode() + b"\n"
         self.send_response(error.status)
         self.send_header("X-ClickHouse-Exception-Code", str(error.code))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self._send_query_headers(query_id, "TabSeparated", Summary())
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def _read_rest(self, body: Iterator[bytes]) -> bool:
+        """Read what the client still sends, or it sees a reset instead of the answer; False if it sends too long."""
+        deadline = time.monotonic() + _UNREAD_BODY_SECONDS
+        self.connection.settimeout(_UNREAD_BODY_SECONDS)
+        try:
+            for _ in body:
+                if time.monotonic() > deadline:
+                    return False
+        except OSError:
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
+        return True
 
     def _send_plain(self, status: int, text: bytes) -> None:
         self.send_response(status)
@@ -301,6 +381,20 @@ def _read_whole(body: Iterator[bytes], limit: int) -> bytes:
         if len(read) > limit:
             raise ClickHouseError.named(62, "SYNTAX_ERROR", f"The form is longer than {limit} bytes")
     return bytes(read)
+
+
+def _mark_failure(chunks: Iterator[bytes], tag: str, failures: list[ClickHouseError]) -> Iterator[bytes]:
+    """Yield the chunks and, if they fail, the error's text as ClickHouse marks it in data: the status is sent."""
+    try:
+        yield from chunks
+    except ClickHouseError as error:
+        failures.append(error)
+        yield _marked(error, tag)
+
+
+def _marked(error: ClickHouseError, tag: str) -> bytes:
+    text = error.text.encode()
+    return b"\r\n__exception__\r\n%b\r\n%b\n%d %b\r\n__exception__\r\n" % (tag.encode(), text, len(text), tag.encode())
 
 
 def _has_hung_up(client: socket.socket) -> bool:

@@ -57,8 +57,10 @@ def server_environment() -> Mapping[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def prepare_cluster(data: Path, *, username: str, password: str) -> Cluster:
+def prepare_cluster(data: Path, *, username: str, password: str, durable: bool = True) -> Cluster:
     """Return the cluster in folder `data`, created with its login when the folder is new or empty.
+
+    Without `durable`, the new files are not forced to the disk.
 
     Raises:
         PostgresStartError: the folder is in use, of another version, somebody else's, or cannot be made.
@@ -79,7 +81,7 @@ def prepare_cluster(data: Path, *, username: str, password: str) -> Cluster:
             open_path(binaries / "postgres", account)
         cluster = Cluster(folder, binaries, account)
         if not folder.exists():
-            _create(cluster, username=username, password=password)
+            _create(cluster, username=username, password=password, durable=durable)
         (folder / "pg_hba.conf").write_text(_HOST_BASED_AUTHENTICATION, encoding="utf-8")
     except OSError as error:
         raise PostgresStartError(
@@ -162,7 +164,7 @@ def _check_not_in_use(folder: Path) -> None:
     (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _create(cluster: Cluster, *, username: str, password: str) -> None:
+def _create(cluster: Cluster, *, username: str, password: str, durable: bool) -> None:
     """Create the cluster aside and move it into place, so that an interrupted start leaves nothing half made."""
     partial = cluster.folder.with_name("cluster.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -179,6 +181,7 @@ def _create(cluster: Cluster, *, username: str, password: str) -> None:
         "--builtin-locale=C.UTF-8",
         "--auth=reject",
         "--no-instructions",
+        *([] if durable else ["--no-sync"]),
     )
     if result.returncode != 0:
         raise PostgresStartError(f"cannot create a PostgreSQL folder in {cluster.folder}: {_complaint(result.stderr)}")

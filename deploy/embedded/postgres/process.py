@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,8 @@ _SERVER_SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
+
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 # Sleeps on its standard input. A word means that the server was stopped in order; an end of file without one means that
 # the parent died: then the server is told to shut down, unless its process id is no longer that of this server.
@@ -95,7 +98,14 @@ class RunningPostgres:
 
 
 def start_postgres(
-    data: Path, *, port: int = 0, username: str, password: str, database: str, log: Path | None = None
+    data: Path,
+    *,
+    port: int = 0,
+    username: str,
+    password: str,
+    database: str,
+    log: Path | None = None,
+    durable: bool = True,
 ) -> RunningPostgres:
     """Start PostgreSQL on loopback TCP and return once `username` can log in to `database`.
 
@@ -109,21 +119,23 @@ def start_postgres(
         password: its password, asked for over TCP (scram-sha-256).
         database: name of the database.
         log: file that the server's messages are appended to; by default `postgres.log` in `data`.
+        durable: wait for the disk. False is for tests: a crash of the machine, though not of the server, loses data.
 
     Raises:
         PostgresStartError: one line; the port is taken, the folder is in use, of another version, not ours, and so on.
     """
     if port:
         _check_port_is_free(port)
-    cluster = prepare_cluster(data, username=username, password=password)
+    cluster = prepare_cluster(data, username=username, password=password, durable=durable)
     log_file = log or data / "postgres.log"
     chosen_port = port or _free_port()
-    process = _launch(cluster, chosen_port, log_file)
+    settings = {**_SERVER_SETTINGS, **({} if durable else _NOT_DURABLE), "port": str(chosen_port)}
+    process = _launch(cluster, settings, log_file)
     try:
         if not _accepts_login(process, chosen_port, username, password, log_file):
             _shut_down(process)
             set_login(cluster, username=username, password=password)
-            process = _launch(cluster, chosen_port, log_file)
+            process = _launch(cluster, settings, log_file)
             if not _accepts_login(process, chosen_port, username, password, log_file):
                 raise PostgresStartError(f"PostgreSQL at {HOST}:{chosen_port} does not accept the login {username}")
         _ensure_database(chosen_port, username, password, database)
@@ -133,12 +145,12 @@ def start_postgres(
         raise
 
 
-def _launch(cluster: Cluster, port: int, log: Path) -> subprocess.Popen[bytes]:
+def _launch(cluster: Cluster, settings: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start the server process; where orphans of a killed server still hold the folder, wait for their end."""
     deadline = time.monotonic() + ORPHAN_TIMEOUT_SECONDS
     while True:
         log_start = log.stat().st_size if log.exists() else 0
-        process = _spawn(cluster, port, log)
+        process = _spawn(cluster, settings, log)
         try:
             if _owns_folder(process, cluster):
                 return process
@@ -147,7 +159,7 @@ def _launch(cluster: Cluster, port: int, log: Path) -> subprocess.Popen[bytes]:
             raise
         messages = log.read_bytes()[log_start:].decode(errors="replace")
         if "shared memory block" not in messages or time.monotonic() > deadline:
-            raise PostgresStartError(_explain(messages, cluster, port, log))
+            raise PostgresStartError(_explain(messages, cluster, int(settings["port"]), log))
         time.sleep(0.2)
 
 
@@ -163,8 +175,7 @@ def _owns_folder(process: subprocess.Popen[bytes], cluster: Cluster) -> bool:
     return False
 
 
-def _spawn(cluster: Cluster, port: int, log: Path) -> subprocess.Popen[bytes]:
-    settings = {**_SERVER_SETTINGS, "port": str(port)}
+def _spawn(cluster: Cluster, settings: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

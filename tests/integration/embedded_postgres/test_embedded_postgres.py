@@ -51,10 +51,20 @@ def wait_until_gone(pid: int) -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def empty() -> Iterator[Path]:
     """A folder that others may pass through, unlike pytest's: under root the server runs as somebody else."""
     path = Path(tempfile.mkdtemp(prefix="embedded-postgres-"))
     path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder whose `data` one test's server after the other uses; making one takes longer than most tests."""
+    path = Path(tempfile.mkdtemp(prefix="embedded-postgres-"))
+    path.chmod(0o711)
+    start(path / "data").stop()
     yield path
     shutil.rmtree(path)
 
@@ -76,6 +86,12 @@ def test_login_database_and_settings(folder: Path) -> None:
         assert value(connection, "select count(*) from t") == 1
 
 
+def test_a_server_for_tests_does_not_wait_for_the_disk(folder: Path) -> None:
+    server = start_postgres(folder / "data", username="crm", password=PASSWORD, database="crm", durable=False)
+    with server, connect(server) as connection:
+        assert value(connection, "select current_setting('fsync')") == "off"
+
+
 def test_tcp_asks_for_the_password(folder: Path) -> None:
     with start(folder / "data") as server:
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -86,7 +102,7 @@ def test_tcp_asks_for_the_password(folder: Path) -> None:
 
 def test_data_survives_a_restart_with_a_new_password_and_a_second_database(folder: Path) -> None:
     with start(folder / "data") as server, connect(server) as connection:
-        connection.execute("create table kept as select 42 as answer")
+        connection.execute("drop table if exists kept; create table kept as select 42 as answer")
     with start(folder / "data", password="another", database="second") as server:
         with connect(server, password="another") as connection:
             assert value(connection, "select answer from kept") == 42
@@ -99,7 +115,7 @@ def test_data_survives_a_restart_with_a_new_password_and_a_second_database(folde
 def test_committed_data_survives_kill_9_of_the_server(folder: Path) -> None:
     server = start(folder / "data")
     connection = connect(server)
-    connection.execute("create table kept as select 42 as answer")
+    connection.execute("drop table if exists kept; create table kept as select 42 as answer")
     os.kill(server.pid, signal.SIGKILL)
     wait_until_gone(server.pid)
     with start(folder / "data") as again, connect(again) as reader:
@@ -107,11 +123,11 @@ def test_committed_data_survives_kill_9_of_the_server(folder: Path) -> None:
     server.stop()
 
 
-def test_closed_parent_folder_is_no_obstacle_and_is_not_opened_for_reading(folder: Path) -> None:
-    folder.chmod(0o700)
-    with start(folder / "data") as server, connect(server) as connection:
+def test_closed_parent_folder_is_no_obstacle_and_is_not_opened_for_reading(empty: Path) -> None:
+    empty.chmod(0o700)
+    with start(empty / "data") as server, connect(server) as connection:
         assert value(connection, "select 1") == 1
-    assert folder.stat().st_mode & 0o066 == 0
+    assert empty.stat().st_mode & 0o066 == 0
 
 
 def test_stop_ends_the_server_despite_open_sessions_and_can_be_repeated(folder: Path) -> None:
@@ -124,13 +140,13 @@ def test_stop_ends_the_server_despite_open_sessions_and_can_be_repeated(folder: 
     assert not psutil.pid_exists(server.pid)
 
 
-def test_taken_port_is_named(folder: Path) -> None:
+def test_taken_port_is_named(empty: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PostgresStartError, match=f"cannot listen on 127.0.0.1:{port}"):
-            start(folder / "data", port=port)
+            start(empty / "data", port=port)
 
 
 def test_folder_in_use_names_the_process(folder: Path) -> None:
@@ -141,38 +157,37 @@ def test_folder_in_use_names_the_process(folder: Path) -> None:
             assert value(connection, "select 1") == 1
 
 
-def test_folder_of_another_version_is_refused(folder: Path) -> None:
-    (folder / "cluster").mkdir()
-    (folder / "cluster" / "PG_VERSION").write_text("16\n")
+def test_folder_of_another_version_is_refused(empty: Path) -> None:
+    (empty / "cluster").mkdir()
+    (empty / "cluster" / "PG_VERSION").write_text("16\n")
     with pytest.raises(PostgresStartError, match="made by PostgreSQL 16, this is PostgreSQL 18"):
-        start(folder)
+        start(empty)
 
 
-def test_foreign_data_folder_is_refused(folder: Path) -> None:
-    (folder / "PG_VERSION").write_text("18\n")
+def test_foreign_data_folder_is_refused(empty: Path) -> None:
+    (empty / "PG_VERSION").write_text("18\n")
     with pytest.raises(PostgresStartError, match="did not make"):
-        start(folder)
+        start(empty)
 
 
-def test_interrupted_creation_is_begun_anew(folder: Path) -> None:
-    (folder / "cluster.partial").mkdir()
-    (folder / "cluster.partial" / "PG_VERSION").write_text("18\n")
-    with start(folder) as server, connect(server) as connection:
+def test_interrupted_creation_is_begun_anew(empty: Path) -> None:
+    (empty / "cluster.partial").mkdir()
+    (empty / "cluster.partial" / "PG_VERSION").write_text("18\n")
+    with start(empty) as server, connect(server) as connection:
         assert value(connection, "select 1") == 1
 
 
 def test_stale_process_id_of_another_program_does_not_block_the_start(folder: Path) -> None:
-    start(folder).stop()
-    (folder / "cluster" / "postmaster.pid").write_text(
-        f"{os.getpid()}\n{folder}/cluster\n0\n5432\n\n127.0.0.1\n\nready\n"
+    (folder / "data" / "cluster" / "postmaster.pid").write_text(
+        f"{os.getpid()}\n{folder}/data/cluster\n0\n5432\n\n127.0.0.1\n\nready\n"
     )
-    with start(folder) as server, connect(server) as connection:
+    with start(folder / "data") as server, connect(server) as connection:
         assert value(connection, "select 1") == 1
 
 
-def test_ordinary_user_runs_the_server_as_itself(folder: Path) -> None:
+def test_ordinary_user_runs_the_server_as_itself(empty: Path) -> None:
     become_ordinary = ""
-    home = folder / "home"
+    home = empty / "home"
     home.mkdir()
     expected = os.geteuid()
     if os.geteuid() == 0:
@@ -216,6 +231,8 @@ def server_pid(data: Path) -> int:
 
 @pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
 def test_command_prints_one_ready_line_and_stops_cleanly(folder: Path, stop_signal: signal.Signals) -> None:
+    log = folder / "data" / "postgres.log"
+    logged_before = len(log.read_text())
     command = run_command(folder / "data")
     assert command.stdout is not None
     line = command.stdout.readline()
@@ -226,18 +243,18 @@ def test_command_prints_one_ready_line_and_stops_cleanly(folder: Path, stop_sign
     output, errors = command.communicate(timeout=60)
     assert (command.returncode, output, errors) == (0, "", "")
     assert not psutil.pid_exists(pid)
-    assert "database system is shut down" in (folder / "data" / "postgres.log").read_text()
+    assert "database system is shut down" in log.read_text()[logged_before:]
 
 
-def test_server_does_not_outlive_a_killed_command(folder: Path) -> None:
-    command = run_command(folder / "data")
+def test_server_does_not_outlive_a_killed_command(empty: Path) -> None:
+    command = run_command(empty / "data")
     assert command.stdout is not None
     command.stdout.readline()
-    pid = server_pid(folder / "data")
+    pid = server_pid(empty / "data")
     command.kill()
     command.communicate(timeout=60)
     wait_until_gone(pid)
-    assert "database system is shut down" in (folder / "data" / "postgres.log").read_text()
+    assert "database system is shut down" in (empty / "data" / "postgres.log").read_text()
 
 
 def test_command_reports_the_end_of_its_server(folder: Path) -> None:
@@ -250,8 +267,8 @@ def test_command_reports_the_end_of_its_server(folder: Path) -> None:
     assert errors.strip() == "error: PostgreSQL ended unexpectedly with exit code -9"
 
 
-def test_command_names_a_missing_password(folder: Path) -> None:
-    command = run_command(folder / "data", password=None)
+def test_command_names_a_missing_password(empty: Path) -> None:
+    command = run_command(empty / "data", password=None)
     _, errors = command.communicate(timeout=60)
     assert command.returncode == 1
     assert errors.strip() == "error: DB_PASSWORD is not set (see .env.example)"

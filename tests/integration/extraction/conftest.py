@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
-from deploy.connections import connect_clickhouse, connect_postgres
-from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
+from deploy.connections import connect_postgres
+from deploy.settings import PostgresSettings
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.source_catalog import Connection
 from tests.integration.extraction.bench import Bench
@@ -21,17 +22,9 @@ def crm(empty_postgres: PostgresSettings) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def demo_crm(crm: Connection) -> Connection:
-    """Return a connection to a CRM database with the demo CRM's tables and no rows."""
-    crm.execute((REPOSITORY / "deploy" / "demo_crm" / "schema.sql").read_bytes())
-    return crm
-
-
-@pytest.fixture
-def warehouse(clickhouse: ClickHouseSettings, clickhouse_prefix: str) -> Iterator[Warehouse]:
+def warehouse(clickhouse_client: Client, clickhouse_prefix: str) -> Warehouse:
     """Return a warehouse without any database yet."""
-    with connect_clickhouse(clickhouse) as client:
-        yield Warehouse(client, crm=f"{clickhouse_prefix}crm", ops=f"{clickhouse_prefix}ops")
+    return Warehouse(clickhouse_client, crm=f"{clickhouse_prefix}crm", ops=f"{clickhouse_prefix}ops")
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, cast
 
+from psycopg import sql
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
 
 from orchestration.extraction.source_catalog import Connection
 from tests.integration.extraction.bench import Bench
@@ -27,8 +30,8 @@ _TRANSLATED: dict[tuple[str, str], Callable[[Row], Any]] = {
 
 def differences(bench: Bench, table: str) -> list[str]:
     """Compare every cell of a replica, tombstones included, with the CRM; return what differs."""
-    present = _replica(bench, table)
-    expected = {_identity(row): row for row in _expected(bench.crm, table, next(iter(present.values()), None))}
+    columns, present = _replica(bench, table)
+    expected = {_identity(row): row for row in _expected(bench.crm, table, columns)}
     found = [f"{table} {key}: only in the CRM" for key in expected.keys() - present.keys()]
     found += [f"{table} {key}: only in the replica" for key in present.keys() - expected.keys()]
     for key in expected.keys() & present.keys():
@@ -40,21 +43,27 @@ def differences(bench: Bench, table: str) -> list[str]:
     return found
 
 
-def _replica(bench: Bench, table: str) -> dict[tuple[Any, ...], Row]:
-    """Return the newest version of each row; FINAL would leave the tombstones out."""
-    columns = bench.warehouse.client.query(
+def _replica(bench: Bench, table: str) -> tuple[Sequence[str], dict[tuple[Any, ...], Row]]:
+    """Return the columns and the newest version of each row; FINAL would leave the tombstones out."""
+    result = bench.warehouse.client.query(
         f"select * except (_version, _row_hash, _extracted_at, _not_representable) "
         f"from {bench.warehouse.replica(table)} order by _version"
     )
-    return {_identity(row): row for row in columns.named_results()}
+    return result.column_names, {_identity(row): row for row in result.named_results()}
 
 
-def _expected(crm: Connection, table: str, shape: Row | None) -> list[Row]:
-    if shape is None:
-        shape = {}
+class _FiniteMomentLoader(TimestamptzLoader):
+    """Reads infinity, which ClickHouse cannot hold, as None."""
+
+    def load(self, data: Buffer) -> datetime:
+        return cast(datetime, None) if b"infinity" in bytes(data) else super().load(data)
+
+
+def _expected(crm: Connection, table: str, columns: Iterable[str]) -> list[Row]:
     with crm.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(f"select * from {table}").fetchall()  # type: ignore[arg-type]
-    return [{column: _cell(table, column, row) for column in shape or ("tenant_id", "id")} for row in rows]
+        cursor.adapters.register_loader("timestamptz", _FiniteMomentLoader)
+        rows = cursor.execute(sql.SQL("select * from {}").format(sql.Identifier(table))).fetchall()
+    return [{column: _cell(table, column, row) for column in columns} for row in rows]
 
 
 def _cell(table: str, column: str, row: Row) -> Any:
@@ -62,6 +71,8 @@ def _cell(table: str, column: str, row: Row) -> Any:
         return int(row.get("deleted_at") is not None)
     translate = _TRANSLATED.get((table, column))
     value = translate(row) if translate else row[column]
+    if isinstance(value, date) and not 1900 <= value.year < 2300:
+        return None
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, int) and (column == "id" or column.endswith("_id")):
@@ -70,16 +81,8 @@ def _cell(table: str, column: str, row: Row) -> Any:
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
-    return tuple(
-        row[name]
-        for name in ("tenant_id", "pipeline_id", "id", "currency", "rate_on")
-        if name in row and _keys(row, name)
-    )
-
-
-def _keys(row: Row, name: str) -> bool:
-    return (
-        name in ("tenant_id", "id")
-        or ("rate_on" in row and name in ("currency", "rate_on"))
-        or ("outcome" in row and name == "pipeline_id")
-    )
+    if "rate_on" in row:
+        return row["tenant_id"], row["currency"], row["rate_on"]
+    if "outcome" in row:
+        return row["tenant_id"], row["pipeline_id"], row["id"]
+    return row["tenant_id"], row.get("id")

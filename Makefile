@@ -1,0 +1,77 @@
+# Every target installs what it needs into .venv; no root, no Docker. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help demo up run reports test lint types unit integration bench lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/runtime ## From nothing to the five reports, on embedded engines (DEALS=60000 DAYS=0 REPORT_LANGUAGE=en|ru)
+	@$(BIN)/python -m deploy.demo $(if $(DEALS),--deals $(DEALS)) $(if $(DAYS),--days $(DAYS)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+up: $(VENV)/runtime ## Engines, Dagster's UI and the nightly schedule in the foreground; Ctrl-C stops all of it
+	@$(BIN)/python -m deploy.up
+
+run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
+	@$(BIN)/python -m orchestration run $(ARGS)
+
+reports: $(VENV)/runtime ## Print the five reports (TENANT=id REPORT_LANGUAGE=en|ru)
+	@$(BIN)/python -m deploy.environment api.reports $(if $(TENANT),--tenant $(TENANT)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+test: lint types unit integration ## Lint, types, unit and integration tests on real engines
+
+lint: $(VENV)/dev ## ruff, sqlfluff and the import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests tests/judge
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev ## mypy in strict mode
+	$(BIN)/mypy
+
+unit: $(VENV)/dev ## Tests without engines
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(VENV)/dev ## Tests on embedded PostgreSQL, ClickHouse, dbt and Dagster
+	$(BIN)/python -m pytest tests/integration
+
+bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,000 and 1,000,000 deals
+	@$(BIN)/python -m benchmarks.nightly_job $(ARGS)
+
+lock: $(VENV)/uv ## Resolve pyproject.toml anew into requirements/
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" pyproject.toml --output-file requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --group dev --constraints requirements/runtime.txt \
+		pyproject.toml --output-file requirements/dev.txt
+
+clean: ## Remove what the demo keeps (.local) and the environment (.venv)
+	rm -rf .local $(VENV) dbt_project/target dbt_project/logs
+
+# uv goes into the environment itself, so a machine needs only Python, venv and PyPI.
+$(VENV)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; found $$($(PYTHON) --version). Use: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: Python's venv module is missing; install it, on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/runtime: requirements/runtime.txt | $(VENV)/uv
+	@echo "Installing the locked packages"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/runtime.txt
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt | $(VENV)/uv
+	@echo "Installing the locked packages, those of development included"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
+	@touch $@ $(VENV)/runtime

@@ -1,0 +1,137 @@
+"""`make demo` and `make up` as their user runs them, on a small demo CRM."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.settings import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("DB_", "CLICKHOUSE_", "LANG"))}
+    return {**bare, "CRM_ANALYTICS_HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
+
+
+@pytest.fixture(scope="module")
+def first_demo(environment: dict[str, str]) -> str:
+    return run_demo(environment, "--deals", "600")
+
+
+def run_demo(environment: dict[str, str], *arguments: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-m", "deploy.demo", *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def reports_of(output: str) -> str:
+    """Return the part of the output between the headings of the reports and of the stages."""
+    return output[output.index("== reports") : output.index("What each stage took")]
+
+
+def test_the_demo_prints_five_reports_for_each_tenant(first_demo: str) -> None:
+    for title in ("Sales by month", "Manager activity", "Leads by source", "Lead to deal conversion", "Sales funnel"):
+        assert len(re.findall(rf"^{title}", first_demo, re.MULTILINE)) >= 3
+    for stage in ("engines", "demo CRM", "extraction", "dbt build", "reports", "Total"):
+        assert re.search(rf"^\s*{stage}\s+\d+\.\d", first_demo, re.MULTILINE), stage
+    assert "What next" in first_demo
+
+
+def test_a_second_demo_prints_the_same_numbers(environment: dict[str, str], first_demo: str) -> None:
+    second = run_demo(environment)
+    assert "already filled" in second
+    assert reports_of(second) == reports_of(first_demo)
+
+
+def test_the_reports_exist_in_russian(environment: dict[str, str], first_demo: str) -> None:
+    russian = run_demo(environment, "--language", "ru")
+    for title in ("Продажи по месяцам", "Активность менеджеров", "Лиды по источникам", "Воронка продаж"):
+        assert title in russian
+
+
+@pytest.fixture
+def up(environment: dict[str, str], first_demo: str, unused_port: int) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.up"],
+        cwd=REPOSITORY,
+        env={**environment, "DAGSTER_PORT": str(unused_port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    yield process
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_up_serves_dagster_with_the_nightly_schedule_on_and_stops_whole(
+    up: subprocess.Popen[str], unused_port: int, environment: dict[str, str]
+) -> None:
+    statuses = wait_for_schedules(unused_port)
+    assert statuses == {"nightly": "RUNNING", "hourly": "STOPPED"}
+    family = psutil.Process(up.pid).children(recursive=True)
+    assert len(family) >= 4
+    os.killpg(up.pid, signal.SIGINT)
+    output, _ = up.communicate(timeout=90)
+    assert up.returncode == 0, output
+    assert f"http://127.0.0.1:{unused_port}" in output
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not (Path(environment["CRM_ANALYTICS_HOME"]) / "running.json").exists()
+
+
+def wait_for_schedules(port: int) -> dict[str, str]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with suppress(OSError, KeyError):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/graphql",
+                data=json.dumps({"query": _REPOSITORIES}).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=10) as response:
+                nodes = json.load(response)["data"]["repositoriesOrError"]["nodes"]
+            if nodes:
+                return {
+                    schedule["name"]: schedule["scheduleState"]["status"]
+                    for node in nodes
+                    for schedule in node["schedules"]
+                }
+        time.sleep(1)
+    raise AssertionError("Dagster's webserver did not list the schedules within two minutes")
+
+
+_REPOSITORIES = """
+{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules { name scheduleState { status } } } } } }
+"""
