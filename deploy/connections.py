@@ -5,16 +5,20 @@ Queries belong to the packages that own them; this module only connects.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import clickhouse_connect
 import psycopg
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from deploy.settings import ClickHouseSettings, PostgresSettings
 
 CONNECT_TIMEOUT_SECONDS = 10
+# The driver logs a failed connection before it raises; whoever catches the error says it once, in one line.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 class ConnectionFailed(Exception):
@@ -68,7 +72,17 @@ def connect_clickhouse(settings: ClickHouseSettings, *, database: str | None = N
     except (ClickHouseError, OSError) as error:
         where = f"ClickHouse at {settings.host}:{settings.port}, user {settings.username}"
         hint = "check CLICKHOUSE_HOST, CLICKHOUSE_PORT, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD, CLICKHOUSE_SECURE"
-        raise ConnectionFailed(f"{where}: {_first_line(error)} ({hint})") from None
+        raise ConnectionFailed(f"{where}: {_reason(error)} ({hint})") from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the network said, where the HTTP library wraps it into a sentence of its own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, NewConnectionError | NameResolutionError | ConnectTimeoutError):
+            return str(cause).rpartition(": ")[2].rstrip(")").removeprefix("[Errno 111] ")
+        cause = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -118,35 +118,39 @@ def test_compressed_rows(server: RunningClickHouse, table: str, encoding: str, p
 
 def test_a_body_larger_than_the_memory_is_streamed(server: RunningClickHouse) -> None:
     process, peak = psutil.Process(server.pid), 0
-    before = process.memory_info().rss
     chunk = (b"1\t" + b"x" * 10_000 + b"\n") * 105
-    number = MEMORY // len(chunk) + 200
+    number = 2 * MEMORY // len(chunk)
 
-    def chunks() -> Iterator[bytes]:
+    def chunks(size: int) -> Iterator[bytes]:
         nonlocal peak
-        for _ in range(number):
+        for _ in range(size):
             peak = max(peak, process.memory_info().rss)
             yield chunk
 
     # A target that keeps nothing: merges of a table would take memory of their own.
     insert = "insert into function null('id UInt64, text String') format TSV"
-    answer = ask(server.port, insert, chunks(), max_insert_block_size=2000)
+    ask(server.port, insert, chunks(100), max_insert_block_size=2000)
+    before = process.memory_info().rss
+    answer = ask(server.port, insert, chunks(number), max_insert_block_size=2000)
     assert answer.status == 200, answer.body[:300]
     assert f'"written_rows": "{number * 105}"' in answer.headers["X-ClickHouse-Summary"]
     assert peak - before < 200 * MEBIBYTE
 
 
-@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "with length"])
+@pytest.mark.parametrize("breaks", ["between-chunks", "inside-chunk", "inside-length"])
 def test_a_body_that_breaks_off_leaves_nothing_and_a_retry_works(
-    server: RunningClickHouse, client: Client, table: str, chunked: bool
+    server: RunningClickHouse, client: Client, table: str, breaks: str
 ) -> None:
     lines = b"".join(b"%d\tx\n" % number for number in range(10_000))
-    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(lines) * 2}"
+    announced = len(lines) * (1 if breaks == "between-chunks" else 2)
+    length = f"Content-Length: {announced}" if breaks == "inside-length" else "Transfer-Encoding: chunked"
+    begin = b"" if breaks == "inside-length" else b"%x\r\n" % announced
+    end = b"\r\n" if breaks == "between-chunks" else b""
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
-        target = f"/?query=insert+into+{table}+format+TSV&query_id=broken-{chunked}"
+        target = f"/?query=insert+into+{table}+format+TSV&query_id=broken-{breaks}"
         head = f"POST {target} HTTP/1.1\r\nHost: x\r\nX-ClickHouse-User: {USER}\r\nX-ClickHouse-Key: {PASSWORD}\r\n"
-        raw.sendall(f"{head}{length}\r\n\r\n".encode() + (b"%x\r\n%b\r\n" % (len(lines), lines) if chunked else lines))
-        running = f"select count() from system.processes where Settings['log_comment'] = 'broken-{chunked}'"
+        raw.sendall(f"{head}{length}\r\n\r\n".encode() + begin + lines + end)
+        running = f"select count() from system.processes where Settings['log_comment'] = 'broken-{breaks}'"
         wait_until(lambda: client.query(running).result_rows == [(1,)], "the insert runs")
     wait_until(lambda: client.query(running).result_rows == [(0,)], "the insert ended")
     assert rows(client, table) == []

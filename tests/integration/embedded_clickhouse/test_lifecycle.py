@@ -57,13 +57,15 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 def test_a_taken_folder_is_named_and_a_dead_server_s_folder_is_free(tmp_path: Path) -> None:
     server = start_clickhouse(tmp_path / "data", user=USER, password=PASSWORD)
-    create(server.port)
-    assert ask(server.port, "insert into kept.rows format TSV", b"1\n2\n").status == 200
-    process = launch(tmp_path / "data", "--port", "0")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert f"in use by process {server.pid}" in errors.splitlines()[-1]
-    server.kill()
+    try:
+        create(server.port)
+        assert ask(server.port, "insert into kept.rows format TSV", b"1\n2\n").status == 200
+        process = launch(tmp_path / "data", "--port", "0")
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert f"in use by process {server.pid}" in errors.splitlines()[-1]
+    finally:
+        server.kill()
     with start_clickhouse(tmp_path / "data", user=USER, password=PASSWORD) as again:
         assert ask(again.port, "select sum(id) from kept.rows").body == b"3\n"
         assert again.stop() == 0

@@ -140,6 +140,8 @@ def test_ping_needs_no_password_and_the_connection_stays_open_after_errors(serve
     assert connection.getresponse().read() == b"Ok.\n"
     opened = connection.sock
     assert ask(server.port, "select * from system.missing", connection=connection).status == 404
+    unread = ask(server.port, body=b"x" * 2_000_000, headers={"X-ClickHouse-Key": "wrong"}, connection=connection)
+    assert unread.status == 403
     assert ask(server.port, "select 7", connection=connection).body == b"7\n"
     assert connection.sock is opened and opened is not None
     connection.close()

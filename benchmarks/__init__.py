@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat, one command each; they print figures and ratios and assert nothing."""
