@@ -12,8 +12,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, ExecuteInProcessResult
-from dagster._utils.error import SerializableErrorInfo  # dagster exports it nowhere else
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    ExecuteInProcessResult,
+)
+from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.definitions import build_defs
 from orchestration.progress import ProblemLines
@@ -77,7 +85,7 @@ def outcome_of(result: ExecuteInProcessResult) -> RunOutcome:
     return RunOutcome(
         succeeded=result.success,
         stages=tuple(_stages(result)),
-        problems=tuple(_problem(event) for event in events if event.is_step_failure),
+        problems=tuple(filter(None, map(_problem, events))),
     )
 
 
@@ -113,11 +121,32 @@ def _step_records(result: ExecuteInProcessResult) -> list[tuple[str, float]]:
 
 
 def _problem(event: DagsterEvent) -> str:
+    """Return the line that tells of a failed check or step; empty for any other event."""
+    if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
+        return _failed_check(event.asset_check_evaluation_data)
+    if not event.is_step_failure:
+        return ""
+    failure = event.step_failure_data.user_failure_data
+    if failure is not None and failure.description:
+        return f"{event.step_key}: {_first_line(failure.description)}"
     error = event.step_failure_data.error
     cause = _innermost(error) if error else None
-    failure = event.step_failure_data.user_failure_data
-    text = failure.description if failure and failure.description else (cause.message if cause else "failed")
-    return f"{event.step_key}: {text.strip().splitlines()[0]}"
+    if cause is None or cause.cls_name == DagsterAssetCheckFailedError.__name__:
+        # The check has told by itself what is wrong.
+        return ""
+    return f"{event.step_key}: {_first_line(cause.message)}"
+
+
+def _failed_check(evaluation: AssetCheckEvaluation) -> str:
+    if evaluation.passed or evaluation.severity is not AssetCheckSeverity.ERROR:
+        return ""
+    failed_rows = evaluation.metadata.get("dagster_dbt/failed_row_count")
+    told = evaluation.description or (f"{failed_rows.value} rows fail" if failed_rows else "failed")
+    return f"{evaluation.asset_key.to_user_string()}, check {evaluation.check_name}: {_first_line(told)}"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0]
 
 
 def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from rich.console import Console
 
 from api.reports.console import print_reports
+from api.reports.coverage import read_not_mapped
 from api.reports.language import Language, LanguageCode, load_language
 from api.reports.standard import read_reports
 from api.reports.tenants import Tenant, read_tenants
@@ -46,8 +47,9 @@ def _print_tenants(client: Client, wanted: str | None, language: Language) -> in
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=max(console.width, _NARROWEST_READABLE))
+    not_mapped = read_not_mapped(client)
     for tenant in chosen:
-        print_reports(console, tenant, list(read_reports(client, tenant, language)), language)
+        print_reports(console, tenant, list(read_reports(client, tenant, language, not_mapped)), language)
     return 0
 
 

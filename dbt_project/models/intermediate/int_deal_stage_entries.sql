@@ -19,6 +19,12 @@ with history as (
         on history.tenant_id = deals.tenant_id and history.deal_id = deals.deal_id
 ),
 
+-- Filtered here: below, the alias ordinal would take the place of the column in the condition.
+first_changes as (
+    select * from history
+    where ordinal = 1 and from_stage_id is not null
+),
+
 entries as (
     select
         tenant_id,
@@ -36,8 +42,7 @@ entries as (
         pipeline_id,
         assumeNotNull(from_stage_id) as stage_id,
         least(deal_created_at, changed_at) as entered_at
-    from history
-    where ordinal = 1 and from_stage_id is not null
+    from first_changes
 )
 
 select

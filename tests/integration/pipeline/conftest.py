@@ -38,6 +38,7 @@ class Company:
     home: Path
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    late_lead: list[bool] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         """Return the variables of `.env.example`."""
@@ -65,6 +66,12 @@ class Company:
             timeout=300,
             check=False,
         )
+
+    def has_lead(self, lead_id: int) -> bool:
+        """Tell whether the replica holds that lead."""
+        query = "select count() from crm.leads final where id = {id:String}"
+        result = connect_clickhouse(self.warehouse).query(query, parameters={"id": str(lead_id)})
+        return bool(result.result_rows[0][0])
 
     def run_and_judge(self, label: str) -> None:
         """Run the nightly job and keep the judge's verdict on every report under `label`."""
@@ -103,7 +110,9 @@ def company(
         play_day(connection, stamp="now")
         late = begin_late_commit(another, stamp="now")
         company.run_and_judge("night after a day")
+        company.late_lead.append(company.has_lead(late.inserted["leads"]))
         late.commit()
         play_day(connection, stamp="now")
     company.run_and_judge("night after a second day")
+    company.late_lead.append(company.has_lead(late.inserted["leads"]))
     return company

@@ -89,7 +89,7 @@ def small_company(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathF
 
 def change(company: Company, statement: str) -> None:
     with connect_postgres(company.crm) as connection:
-        connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement))
 
 
 def test_an_unknown_time_zone_stops_the_run_by_name(small_company: Company) -> None:

@@ -69,7 +69,9 @@ def test_dbt_tests_are_blocking_checks() -> None:
 
 def test_resources_can_be_replaced() -> None:
     replacement = PipelineResource()
-    assert build_defs({"pipeline": replacement}).resources["pipeline"] is replacement
+    resources = build_defs({"pipeline": replacement}).resources
+    assert resources is not None
+    assert resources["pipeline"] is replacement
 
 
 def test_telemetry_is_off() -> None:
