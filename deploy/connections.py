@@ -57,6 +57,8 @@ def connect_clickhouse(settings: ClickHouseSettings, *, database: str | None = N
     Raises:
         ConnectionFailed: the server is unreachable or refuses the credentials.
     """
+    # A session would stay locked for a moment after a broken-off request; who needs one asks for it.
+    options.setdefault("autogenerate_session_id", False)
     try:
         return clickhouse_connect.get_client(
             host=settings.host,

@@ -18,7 +18,7 @@ def local_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def prepare_dagster_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return DAGSTER_HOME, made ready; without the variable it lies in the local home, with this project's instance file.
+    """Return DAGSTER_HOME, made ready; without the variable it lies in the local home, with this project's file.
 
     A DAGSTER_HOME of one's own keeps the `dagster.yaml` that lies in it.
     """

@@ -1,7 +1,7 @@
 """`make demo`: from nothing to the five reports, on embedded engines: `python -m deploy.demo [--deals N]`.
 
-Starts the engines, fills a demo CRM on the first run, runs the nightly job, prints the reports and what each stage took,
-and stops what it started. Each step's work belongs to its own package; here is only their order.
+Starts the engines, fills a demo CRM on the first run, runs the nightly job, prints the reports and what each
+stage took, and stops what it started. Each step's work belongs to its own package; here is only their order.
 """
 
 from __future__ import annotations

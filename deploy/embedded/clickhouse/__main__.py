@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,7 @@ from deploy.embedded.clickhouse.configuration import ServerOptions, default_max_
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+    """Serve until a signal, or until the parent ends if asked to; return the exit code."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     options = _parse_arguments()
@@ -42,6 +43,8 @@ def main() -> int:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
 
+    if options.until_stdin_ends:
+        threading.Thread(target=_call_at_end_of_stdin, args=[server.shutdown], daemon=True).start()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     host, port = server.server_address[:2]
@@ -67,6 +70,7 @@ def _parse_arguments() -> ServerOptions:
     parser.add_argument("--max-queries", type=int, default=64, help="queries that may run at once")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds for running queries at shutdown")
     parser.add_argument("--allow-remote", action="store_true", help="permit an address other than loopback")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when the process that holds stdin ends")
     arguments = parser.parse_args()
     password = os.environ.pop("CLICKHOUSE_PASSWORD", "")
     if not _is_loopback(arguments.host):
@@ -85,7 +89,15 @@ def _parse_arguments() -> ServerOptions:
         max_memory=arguments.max_memory,
         max_queries=arguments.max_queries,
         grace=arguments.grace,
+        until_stdin_ends=arguments.until_stdin_ends,
     )
+
+
+def _call_at_end_of_stdin(action: Callable[[], None]) -> None:
+    # Not through sys.stdin: a thread that waits in its buffer makes the interpreter crash at its end.
+    while os.read(0, 1):
+        pass
+    action()
 
 
 def _is_loopback(host: str) -> bool:

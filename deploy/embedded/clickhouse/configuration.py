@@ -24,6 +24,7 @@ class ServerOptions:
         max_memory: bytes that all queries together may use.
         max_queries: queries that may run at once.
         grace: seconds that running queries get at shutdown before they are cancelled.
+        until_stdin_ends: stop when standard input ends, as it does when the parent dies.
     """
 
     data: Path
@@ -34,6 +35,7 @@ class ServerOptions:
     max_memory: int
     max_queries: int
     grace: float
+    until_stdin_ends: bool = False
 
 
 def default_max_memory() -> int:

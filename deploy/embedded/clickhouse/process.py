@@ -93,6 +93,7 @@ def start_clickhouse(
         str(port),
         "--user",
         user,
+        "--until-stdin-ends",
     ]
     if max_memory is not None:
         command += ["--max-memory", str(max_memory)]
@@ -102,7 +103,8 @@ def start_clickhouse(
             command,
             cwd=REPOSITORY,
             env={**os.environ, "CLICKHOUSE_PASSWORD": password},
-            stdin=subprocess.DEVNULL,
+            # Held open by this process: its end, however it comes, ends the server too.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=messages,
             text=True,

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ from deploy.settings import REPOSITORY
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment() -> Iterator[dict[str, str]]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("DB_", "CLICKHOUSE_", "LANG"))}
-    return {**bare, "CRM_ANALYTICS_HOME": str(tmp_path_factory.mktemp("home")), "LC_ALL": "C.UTF-8"}
+    # Not in pytest's folder: another start of pytest closes it to the user that PostgreSQL runs as under root.
+    with tempfile.TemporaryDirectory(prefix="crm-analytics-") as home:
+        yield {**bare, "CRM_ANALYTICS_HOME": home, "LC_ALL": "C.UTF-8"}
 
 
 @pytest.fixture(scope="module")

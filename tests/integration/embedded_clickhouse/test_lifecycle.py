@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from deploy.embedded.clickhouse import ClickHouseStartError, start_clickhouse
+from deploy.settings import REPOSITORY
 from tests.integration.embedded_clickhouse.server_access import PASSWORD, USER, Answer, ask, launch, port_of, wait_until
 
 CREATE = "create database kept engine = Atomic; create table kept.rows (id UInt64) engine = MergeTree order by id"
@@ -172,3 +174,20 @@ def test_too_many_queries_are_refused(tmp_path: Path) -> None:
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+def test_the_server_ends_when_the_process_that_started_it_dies(tmp_path: Path) -> None:
+    starter = (
+        "import os, pathlib, sys; from deploy.embedded.clickhouse import start_clickhouse; "
+        "server = start_clickhouse(pathlib.Path(sys.argv[1]), user='u', password='p'); "
+        "print(server.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", starter, str(tmp_path / "data")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    server = psutil.Process(int(finished.stdout)) if psutil.pid_exists(int(finished.stdout)) else None
+    assert server is None or server.wait(timeout=20) in (None, 0)
