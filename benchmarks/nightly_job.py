@@ -61,23 +61,23 @@ def _measure(deals: int, home: Path) -> None:
                 play_day(connection, stamp="now")
             print(f"{night} at {deals:,} deals", flush=True)
             environment = {**plan.environment(), "AS_OF": read_as_of(connection).isoformat()}
-            for stage, began, ended in _run_night(home, environment):
+            for stage, began, ended in _run_night(home, environment, usage):
                 _add(table, usage, night, stage, began, ended)
     Console(highlight=False, width=120).print(table)
 
 
-def _run_night(home: Path, environment: dict[str, str]) -> list[tuple[str, float, float]]:
+def _run_night(home: Path, environment: dict[str, str], usage: UsageSampler) -> list[tuple[str, float, float]]:
     path = home / "stages.json"
     began = time.time()
-    finished = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "orchestration", "run", "nightly", "--stages", str(path)],
         cwd=REPOSITORY,
         env={**os.environ, **environment, "CRM_ANALYTICS_HOME": str(home)},
         stdout=subprocess.DEVNULL,
-        check=False,
-    )
+    ) as worker:
+        usage.watch("worker", worker.pid)
     ended = time.time()
-    if finished.returncode:
+    if worker.returncode:
         raise SystemExit("the nightly job failed; its message stands above")
     stages = [(stage["name"], stage["started_at"], stage["ended_at"]) for stage in json.loads(path.read_text())]
     return [*stages, ("whole job", began, ended)]
@@ -85,7 +85,7 @@ def _run_night(home: Path, environment: dict[str, str]) -> list[tuple[str, float
 
 def _new_table(deals: int) -> Table:
     table = Table(title=f"{deals:,} deals", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("Night")
+    table.add_column("Night", no_wrap=True)
     table.add_column("Stage")
     table.add_column("Seconds", justify="right")
     for process in _PROCESSES:

@@ -38,6 +38,7 @@ def main() -> int:
         "DAGSTER_HOME": str(prepare_dagster_home(variables)),
         "DAGSTER_PORT": variables.get("DAGSTER_PORT", "3000"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(REPOSITORY),
         "PYTHONUNBUFFERED": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
