@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
 import pytest
+from clickhouse_connect.driver.client import Client
 from rich.console import Console
 
 from api.reports.console import draw
 from api.reports.language import Language, LanguageCode, load_language
-from api.reports.standard import INPUTS, first_of_month, rate
+from api.reports.standard import INPUTS, first_of_month, rate, read_reports
 from api.reports.table import Column, Format, ReportTable
+from api.reports.tenants import Tenant
 
 TABLE = ReportTable(
     title="Sales",
@@ -75,3 +78,14 @@ def test_every_column_of_every_report_has_a_label(language: Language) -> None:
         assert language.title(mart)
         columns = [column for name, column in language.labels if name == mart and column]
         assert len(columns) > 8
+
+
+def test_a_report_without_its_inputs_says_so_and_reads_nothing(language: Language) -> None:
+    tenant = Tenant("acme", "Acme", "en", "EUR", "Europe/Berlin", date(2026, 3, 1))
+    nowhere = cast(Client, None)
+    tables = list(read_reports(nowhere, tenant, language, frozenset({"leads", "deals", "activities"})))
+    assert len(tables) == 5
+    for table in tables:
+        assert table.rows == ()
+        assert table.note is not None
+        assert "leads" in table.note or "deals" in table.note or "activities" in table.note
