@@ -24,12 +24,13 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.definitions import build_defs
+from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.progress import ProblemLines
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of a run: when it began and ended (Unix seconds) and whether all of it succeeded."""
+    """One stage of a run: when it began and ended, in Unix seconds."""
 
     name: str
     started_at: float
@@ -74,8 +75,8 @@ def run_config(ops: Iterable[str], *, full_refresh: bool) -> dict[str, object]:
     # Without a logger section Dagster would print every event of its own, instead of what this location prints.
     configuration: dict[str, object] = {"loggers": {"console": {}}}
     if full_refresh:
-        refreshable = [op for op in ops if op.startswith("crm__") or op == "warehouse_models"]
-        configuration["ops"] = {op: {"config": {"full_refresh": True}} for op in refreshable}
+        refreshable = {"warehouse_models", *(f"crm__{table}" for table in CANONICAL_TABLES)}
+        configuration["ops"] = {op: {"config": {"full_refresh": True}} for op in ops if op in refreshable}
     return configuration
 
 

@@ -73,11 +73,11 @@ class Company:
         result = connect_clickhouse(self.warehouse).query(query, parameters={"id": str(lead_id)})
         return bool(result.result_rows[0][0])
 
-    def run_and_judge(self, label: str) -> None:
+    def run_and_judge(self, label: str, *arguments: str) -> None:
         """Run the nightly job and keep the judge's verdict on every report under `label`."""
         with connect_postgres(self.crm) as connection:
             as_of = read_as_of(connection)
-            finished = self.run("nightly", extra={"AS_OF": as_of.isoformat()})
+            finished = self.run("nightly", *arguments, extra={"AS_OF": as_of.isoformat()})
             assert finished.returncode == 0, finished.stdout + finished.stderr
             self.outputs[label] = finished.stdout
             client = connect_clickhouse(self.warehouse)
@@ -98,7 +98,7 @@ def create_database(server: PostgresSettings, name: str) -> PostgresSettings:
 def company(
     postgres: PostgresSettings, clickhouse: ClickHouseSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Company:
-    """Return the company after its first night, a quiet second one, and two nights with a day before each."""
+    """Return the company after a first night, a quiet one, two with a day before each, and a full refresh."""
     crm = create_database(postgres, "company")
     company = Company(crm, clickhouse, tmp_path_factory.mktemp("home"))
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -115,4 +115,5 @@ def company(
         play_day(connection, stamp="now")
     company.run_and_judge("night after a second day")
     company.late_lead.append(company.has_lead(late.inserted["leads"]))
+    company.run_and_judge("full refresh", "--full-refresh")
     return company

@@ -8,7 +8,7 @@ from deploy.connections import connect_clickhouse
 from tests.integration.pipeline.conftest import Company
 from tests.judge.compare import REPORTS, format_differences
 
-NIGHTS = ("first night", "quiet night", "night after a day", "night after a second day")
+NIGHTS = ("first night", "quiet night", "night after a day", "night after a second day", "full refresh")
 
 
 @pytest.mark.parametrize("night", NIGHTS)
@@ -25,13 +25,13 @@ def test_the_days_changed_the_reports(company: Company) -> None:
     assert len(changed) >= 4
 
 
-def test_loads_are_full_once_and_incremental_afterwards(company: Company) -> None:
+def test_loads_are_full_once_or_when_asked_and_incremental_otherwise(company: Company) -> None:
     client = connect_clickhouse(company.warehouse)
     rows = client.query(
         "select mode, count(), uniqExact(run_id) from ops.extraction_state group by mode order by mode"
     ).result_rows
     modes = {mode: (loads, runs) for mode, loads, runs in rows}
-    assert modes["full"] == (15, 1)
+    assert modes["full"] == (30, 2)
     assert modes["incremental"] == (45, 3)
 
 
