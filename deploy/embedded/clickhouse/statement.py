@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"(?P<space>\s+|--[^\n]*|\#[ !][^\n]*|/\*.*?(?:\*/|\Z))"
@@ -21,7 +21,6 @@ _FORMAT_AT_END = re.compile(r"\bformat\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
 _FORMAT_ANYWHERE = re.compile(r"\bformat\s", re.IGNORECASE)
 _QUERY_ID = re.compile(r"\bquery_id\b", re.IGNORECASE)
 _BLANKS = " \t\f"
-_DEPTH = {"(": 1, ")": -1}
 _READING = {"select", "with", "show", "describe", "desc", "exists", "explain", "use", "set", "from", "("}
 
 
@@ -33,22 +32,11 @@ class InsertStatement:
         head: the statement without its format, as the engine's streaming insert wants it.
         format: the format of the data.
         data_offset: where the data begins in the text that was parsed.
-        input_call: where `input('structure')` stands in the head, if the rows pass through a SELECT.
     """
 
     head: str
     format: str
     data_offset: int
-    input_call: slice | None = None
-
-    def reading_from(self, path: str) -> str:
-        """Return the statement with a file of that path in place of `input(...)`."""
-        if self.input_call is None:
-            raise ValueError("the statement has no input()")
-        call = self.head[self.input_call]
-        structure = call[call.index("(") + 1 :]
-        source = f"file('{escaped(path)}', '{self.format}', {structure}"
-        return self.head[: self.input_call.start] + source + self.head[self.input_call.stop :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +48,7 @@ class _Token:
 
 
 def parse_insert(text: str) -> InsertStatement | None:
-    """Return the INSERT with data that `text` begins with; None for any other statement.
-
-    An INSERT ... SELECT has data only if it reads from `input(...)`.
-    """
+    """Return the INSERT with data that `text` begins with; None for any other statement, INSERT ... SELECT included."""
     tokens = _tokens(text)
     if [token.text for _, token in zip(range(2), tokens, strict=False)] != ["insert", "into"]:
         return None
@@ -73,14 +58,14 @@ def parse_insert(text: str) -> InsertStatement | None:
     opened = dotted = False
     for token in tokens:
         if opened and token.text in ("select", "with"):
-            return _insert_through_input(text, tokens, depth)
+            return None
         opened = token.text == "(" and depth == 0
-        depth += _DEPTH.get(token.text, 0)
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "other" else 0
         qualified, dotted = dotted, token.text == "."
         if depth or qualified or token.kind != "word":
             continue
         if token.text in ("select", "with", "from", "watch"):
-            return _insert_through_input(text, tokens, depth)
+            return None
         if token.text == "values":
             return InsertStatement(text[: token.start].rstrip(), "Values", token.end)
         if token.text == "format":
@@ -107,28 +92,7 @@ def changes_settings(text: str) -> bool:
 
 def only_reads(text: str) -> bool:
     """Return whether the statement leaves data and definitions as they are."""
-    word = first_word(text)
-    if word == "with":
-        # WITH ... INSERT INTO ... SELECT
-        return all(token.text != "insert" or token.kind != "word" for token in _tokens(text))
-    return word in _READING
-
-
-def is_several(text: str) -> bool:
-    """Return whether another statement follows behind a semicolon."""
-    ended = False
-    if ";" not in text.rstrip().rstrip(";"):
-        return False
-    for token in _tokens(text):
-        if ended and token.text != ";":
-            return True
-        ended = token.text == ";"
-    return False
-
-
-def escaped(text: str) -> str:
-    """Return the text as it stands between single quotes in SQL."""
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+    return first_word(text) in _READING
 
 
 def first_word(text: str) -> str:
@@ -159,32 +123,6 @@ def _skip_target(tokens: Iterator[_Token]) -> bool:
     if token is not None and token.text == "function":
         token = next(tokens, None)
     return token is not None
-
-
-def _insert_through_input(text: str, tokens: Iterator[_Token], depth: int) -> InsertStatement | None:
-    """Read the rest of an INSERT ... SELECT; None if it does not read from `input(...)` and a FORMAT."""
-    if "input" not in text.lower():
-        return None
-    call: slice | None = None
-    previous: _Token | None = None
-    for token in tokens:
-        if call is None and token.text == "(" and previous is not None and previous.text == "input":
-            call = slice(previous.start, _end_of_call(tokens))
-            continue
-        previous = token
-        depth += _DEPTH.get(token.text, 0)
-        if depth == 0 and call is not None and token.text == "format":
-            insert = _with_format(text, token, next(tokens, None))
-            return insert and replace(insert, input_call=call)
-    return None
-
-
-def _end_of_call(tokens: Iterator[_Token]) -> int:
-    """Return where the parenthesis that was just opened is closed."""
-    depth, end = 1, 0
-    while depth and (token := next(tokens, None)) is not None:
-        depth, end = depth + _DEPTH.get(token.text, 0), token.end
-    return end
 
 
 def _with_format(text: str, keyword: _Token, name: _Token | None) -> InsertStatement | None:
