@@ -17,6 +17,12 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
 class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes | None: ...
+
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
@@ -68,11 +74,21 @@ def decompress(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     if encoding not in _DECOMPRESSORS:
         raise ClickHouseError.named(48, "NOT_IMPLEMENTED", f"Content-Encoding '{encoding}' is not supported")
     decompressor = _DECOMPRESSORS[encoding]()
+    begun = False
     try:
         for chunk in chunks:
-            plain = decompressor.decompress(chunk)
-            if plain:
-                yield plain
+            rest = chunk
+            while rest:
+                if decompressor.eof:
+                    # A body may consist of several frames: clients compress block by block.
+                    decompressor = _DECOMPRESSORS[encoding]()
+                begun = True
+                plain = decompressor.decompress(rest)
+                rest = (decompressor.unused_data or b"") if decompressor.eof else b""
+                if plain:
+                    yield plain
+        if begun and not decompressor.eof:
+            raise ClickHouseError.named(432, "CANNOT_DECOMPRESS", f"The {encoding} body ends inside a frame")
     except (zlib.error, zstandard.ZstdError, RuntimeError) as error:
         raise ClickHouseError.named(432, "CANNOT_DECOMPRESS", f"The body is not {encoding}: {error}") from None
 
