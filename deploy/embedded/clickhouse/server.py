@@ -399,7 +399,9 @@ def _marked(error: ClickHouseError, tag: str) -> bytes:
 
 def _has_hung_up(client: socket.socket) -> bool:
     try:
-        readable, _, _ = select.select([client], [], [], 0)
-        return bool(readable) and client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        # Not select(): it fails on descriptors from 1024 up, and a healthy query would be taken for an abandoned one.
+        poller = select.poll()
+        poller.register(client, select.POLLIN)
+        return bool(poller.poll(0)) and client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except (OSError, ValueError):
         return True
