@@ -70,8 +70,8 @@ def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:
     dagster-dbt's own `fetch_row_counts` counts by query and keeps one core busy while it waits for dbt.
     """
     for event in events:
-        if isinstance(event, Output) and len(context_key := event.output_name.split("__", 1)) == 2:
-            database, table = context_key
+        if isinstance(event, Output) and "__" in event.output_name:
+            database, table = event.output_name.split("__", 1)
             rows = client.query(_ROW_COUNT, parameters={"database": database, "table": table}).result_rows
             if rows and rows[0][0] is not None:
                 yield event.with_metadata({**event.metadata, "dagster/row_count": int(rows[0][0])})
