@@ -5,13 +5,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCHMARK_VENV := .venv-benchmark
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up run reports test lint types unit integration bench lock clean
+.PHONY: help demo up run reports test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(VENV)/runtime ## From nothing to the five reports, on embedded engines (DEALS=60000 DAYS=0 REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.demo $(if $(DEALS),--deals $(DEALS)) $(if $(DAYS),--days $(DAYS)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
@@ -46,15 +47,20 @@ integration: $(VENV)/dev ## Tests on embedded PostgreSQL, ClickHouse, dbt and Da
 bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,000 and 1,000,000 deals
 	@$(BIN)/python -m benchmarks.nightly_job $(ARGS)
 
+bench-extraction: $(VENV)/runtime $(BENCHMARK_VENV)/ready ## Extraction beside quickhouse, dlt and a plain loop, 5,000,000 rows (ARGS="--rows 200000 --write-docs")
+	@$(BIN)/python -m benchmarks.extraction $(ARGS)
+
 lock: $(VENV)/uv ## Resolve pyproject.toml anew into requirements/
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" pyproject.toml --output-file requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --group dev --constraints requirements/runtime.txt \
 		pyproject.toml --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --group benchmark --output-file requirements/benchmark.txt
 
-clean: ## Remove what the demo keeps (.local) and the environment (.venv)
-	rm -rf .local $(VENV) dbt_project/target dbt_project/logs
+clean: ## Remove what the demo keeps (.local) and the environments (.venv, .venv-benchmark)
+	rm -rf .local $(VENV) $(BENCHMARK_VENV) dbt_project/target dbt_project/logs
 
 # uv goes into the environment itself, so a machine needs only Python, venv and PyPI.
 $(VENV)/uv:
@@ -76,3 +82,10 @@ $(VENV)/dev: requirements/dev.txt | $(VENV)/uv
 	@echo "Installing the locked packages, those of development included"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
 	@touch $@ $(VENV)/runtime
+
+# The peers of the benchmark need other versions of what we need, so they live apart.
+$(BENCHMARK_VENV)/ready: requirements/benchmark.txt | $(VENV)/uv
+	@echo "Installing the locked packages of the benchmark's peers into $(BENCHMARK_VENV)"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(BENCHMARK_VENV)
+	@$(BIN)/uv pip install --quiet --python $(BENCHMARK_VENV)/bin/python --require-hashes --requirement requirements/benchmark.txt
+	@touch $@

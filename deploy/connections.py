@@ -26,7 +26,7 @@ class ConnectionFailed(Exception):
 
 
 def connect_postgres(settings: PostgresSettings, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a connection to the CRM with the session in UTC and ISO dates.
+    """Open a connection to the CRM with the session in UTF-8, UTC and ISO dates.
 
     Raises:
         ConnectionFailed: the server is unreachable, refuses the credentials, or has no such database.
@@ -41,6 +41,7 @@ def connect_postgres(settings: PostgresSettings, *, autocommit: bool = True) -> 
             sslmode=settings.sslmode,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name="crm-analytics",
+            client_encoding="UTF8",
             options="-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1",
             autocommit=autocommit,
         )

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from dotenv import dotenv_values
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -53,11 +54,14 @@ class Settings(_Section):
 
     `as_of` is the moment that "now" means to a run (open deals' rates, days in stage, overdue tasks); None means the
     run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
+    `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or the latter
+    wherever it can (auto).
     """
 
     postgres: PostgresSettings
     clickhouse: ClickHouseSettings
     crm_mapping: str = Field(alias="CRM_MAPPING", default="demo", min_length=1)
+    extraction_transport: Literal["auto", "push", "pull"] = Field(alias="EXTRACTION_TRANSPORT", default="auto")
     as_of: AwareDatetime | None = Field(alias="AS_OF", default=None)
     dbt_threads: int = Field(alias="DBT_THREADS", default=4, ge=1, le=64)
 

@@ -2,18 +2,21 @@
 
 A transaction stamps its rows with the time it began and shows them when it commits, which may be much later. The
 boundary therefore stays at or before the start of the oldest transaction that is still open, prepared ones included.
-It must be measured before the snapshot of the read that it belongs to.
+It must be measured before the snapshot of the read that it belongs to. Every moment here is of the CRM's clock. The
+overlap that a load adds covers stamps of other clocks, and the instant a session takes to list what it has begun.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from orchestration.extraction.source_catalog import Connection
 
 BoundaryMethod = Literal["transactions", "lag"]
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Boundary:
 
     Attributes:
         moment: the next incremental load starts here, with a time zone.
-        method: `transactions` when all open transactions were seen; `lag` when the declared lag was used instead.
+        method: `transactions` when all open transactions were seen; `lag` when the declared lag was used as well.
         note: what held the boundary back or kept open transactions from being seen; empty when nothing did.
     """
 
@@ -31,45 +34,21 @@ class Boundary:
     note: str = ""
 
 
-# One statement, and its own start instead of clock_timestamp(): a transaction that begins after the list was read is
-# later than this. Our own session only reads. Autovacuum stamps nothing.
-_OBSERVATION = """
-select
-    statement_timestamp(),
-    pg_is_in_recovery(),
-    pg_last_xact_replay_timestamp(),
-    pg_has_role('pg_read_all_stats', 'usage'),
-    current_setting('track_activities')::boolean and not exists (
-        select from pg_stat_activity where state = 'disabled' and datname = current_database()
-    ),
-    exists (
-        select from pg_subscription where subenabled
-            and subdbid = (select oid from pg_database where datname = current_database())
-    ),
-    (
-        select min(xact_start) from pg_stat_activity
-        where pid <> pg_backend_pid() and backend_type is distinct from 'autovacuum worker'
-            and (datname = current_database() or datname is null)
-    ),
-    (select min(prepared) from pg_prepared_xacts where database = current_database())
-"""
-
-
-def measure_boundary(connection: Connection, *, fallback_lag: timedelta, previous: datetime | None) -> Boundary:
+def measure_boundary(
+    connection: Connection, *, fallback_lag: timedelta, previous: datetime | None, late: str = ""
+) -> Boundary:
     """Return the boundary for a read that has not begun yet.
 
     Args:
         connection: to the CRM, in autocommit, as PostgreSQL freezes its list of sessions within a transaction.
         fallback_lag: how far to stay behind now where open transactions cannot be seen.
         previous: the boundary of the last load of this table, if any.
+        late: why rows of what will be read may appear long after they were stamped; empty for ordinary tables.
     """
     row = connection.execute(_OBSERVATION).fetchone()
     if row is None:
         raise AssertionError("PostgreSQL returned no observation")
     now, in_recovery, replayed, may_see, all_tracked, subscribes, oldest, prepared = row
-    blind = why_blind(in_recovery, may_see, all_tracked, subscribes)
-    if blind:
-        return Boundary(min(now, replayed or now) - fallback_lag, "lag", f"{blind}: {fallback_lag} behind now instead")
     boundary, note = now, ""
     if oldest is not None and oldest < now:
         boundary, note = oldest, f"held back by a transaction open since {oldest.isoformat()}"
@@ -78,7 +57,12 @@ def measure_boundary(connection: Connection, *, fallback_lag: timedelta, previou
         start = min(prepared, previous or prepared - fallback_lag)
         if start < boundary:
             boundary, note = start, f"held back by a transaction prepared at {prepared.isoformat()}"
-    return Boundary(boundary, "transactions", note)
+    blind = why_blind(in_recovery, may_see, all_tracked, subscribes) or late
+    if not blind:
+        return Boundary(boundary, "transactions", note)
+    # A standby that has replayed nothing since its start may be as old as the last boundary, or of any age.
+    seen = min(now, replayed or previous or _BEGINNING) if in_recovery else now
+    return Boundary(min(boundary, seen - fallback_lag), "lag", f"{blind}: {fallback_lag} behind {_what(seen, now)}")
 
 
 def why_blind(in_recovery: bool, may_see: bool, all_tracked: bool, subscribes: bool) -> str:
@@ -92,3 +76,34 @@ def why_blind(in_recovery: bool, may_see: bool, all_tracked: bool, subscribes: b
     if subscribes:
         return "the CRM receives rows by logical replication, stamped before they arrive"
     return ""
+
+
+def _what(seen: datetime, now: datetime) -> str:
+    return "now instead" if seen == now else f"{seen.isoformat()}, up to which it has replayed, instead"
+
+
+# One statement, and its own start instead of clock_timestamp(): a transaction that begins after the list was read is
+# later than this. Sessions before prepared transactions: one that is prepared in between is seen at least once. Our own
+# session only reads, and autovacuum stamps nothing.
+_OBSERVATION = """
+select
+    statement_timestamp(),
+    pg_is_in_recovery(),
+    pg_last_xact_replay_timestamp(),
+    pg_has_role('pg_read_all_stats', 'usage'),
+    not exists (
+        select from pg_stat_activity
+        where datname = current_database()
+            and (state = 'disabled' or (state like 'idle in transaction%' and xact_start is null))
+    ),
+    exists (
+        select from pg_subscription where subenabled
+            and subdbid = (select oid from pg_database where datname = current_database())
+    ),
+    (
+        select min(xact_start) from pg_stat_activity
+        where pid <> pg_backend_pid() and backend_type is distinct from 'autovacuum worker'
+            and (datname = current_database() or datname is null)
+    ),
+    (select min(prepared) from pg_prepared_xacts where database = current_database())
+"""

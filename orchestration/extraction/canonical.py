@@ -54,6 +54,7 @@ class CanonicalTable:
         key: the columns that identify a row; also the sorting key of the replica.
         partition_column: immutable moment whose month is the partition; None for tables too small to be partitioned.
         required: every mapping must fill this table.
+        snapshot_of: the table whose changes extraction can record here itself, where the CRM keeps no such history.
     """
 
     name: str
@@ -61,6 +62,7 @@ class CanonicalTable:
     key: tuple[str, ...] = ("tenant_id", "id")
     partition_column: str | None = None
     required: bool = False
+    snapshot_of: str | None = None
 
     def column(self, name: str) -> CanonicalColumn | None:
         """Return the column of that name, or None."""
@@ -202,6 +204,7 @@ _TABLES = (
             _moment("updated_at", nullable=True),
         ),
         partition_column="changed_at",
+        snapshot_of="deals",
     ),
     CanonicalTable(
         "deal_owner_history",
@@ -212,6 +215,7 @@ _TABLES = (
             _moment("updated_at", nullable=True),
         ),
         partition_column="changed_at",
+        snapshot_of="deals",
     ),
     CanonicalTable(
         "activities",

@@ -7,6 +7,7 @@ in `select`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,6 +33,8 @@ from orchestration.extraction.mapping import (
     Scalar,
 )
 from orchestration.extraction.source_catalog import SourceType
+from orchestration.extraction.text_forms import exact_text, why_no_text
+from orchestration.extraction.text_reading import read_text
 
 SOURCE_ALIAS = "s"
 
@@ -39,8 +42,9 @@ _INTEGER_DIGITS = {"int2": 5, "int4": 10, "int8": 19}
 _FLOATS = frozenset({"float4", "float8"})
 _NUMBERS = frozenset({*_INTEGER_DIGITS, "numeric"})
 _STRINGS = frozenset({"text", "varchar", "bpchar", "name", "citext", "enum"})
-# Their text form depends on no setting of the session.
-_PLAIN_TEXT_TYPES = _NUMBERS | _STRINGS | {"uuid", "bool", "json", "jsonb", "inet", "cidr", "macaddr"}
+_MOMENTS = frozenset({"timestamptz", "timestamp"})
+# They have a kind of their own: to read them as text takes a word of the mapping.
+_TYPED = _FLOATS | _MOMENTS | {"date"}
 _MOST_DIGITS = 76
 
 
@@ -74,12 +78,14 @@ class Compiled:
         digits: of a decimal; None for other kinds.
         bounded: an integer that is known to fit into 32 bits.
         unmapped: SQL texts, each the value that a value map does not list, or NULL.
+        integer: of a text that spells an integer, SQL of that integer; it is cheaper to move and to hash.
     """
 
     sql: str
     digits: Digits | None = None
     bounded: bool = True
     unmapped: tuple[str, ...] = ()
+    integer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +139,37 @@ def compile_expression(expression: Expression, kind: Kind, scope: Scope) -> Comp
 
 def compile_condition(condition: Condition, scope: Scope) -> str:
     """Return a SQL boolean that is never NULL."""
-    scope.type_of(condition.column)
+    source = scope.type_of(condition.column)
     column = source_column(condition.column)
     if condition.is_not_null:
         return f"{column} is not null"
     if condition.is_null:
         return f"{column} is null"
-    return f"coalesce({_as_text(column)} = {_quoted(condition.equals)}, false)"
+    text = _text(condition.column, source, scope)
+    holds = [value for value in (condition.equals, *(condition.in_ or ())) if value is not None]
+    fails = [value for value in (condition.not_equals, *(condition.not_in or ())) if value is not None]
+    for value in (*holds, *fails):
+        _refuse_impossible(condition.column, source, value, scope)
+    values = ", ".join(_quoted(value) for value in (*holds, *fails))
+    if holds:
+        return f"coalesce({text} in ({values}), false)"
+    return f"coalesce({text} not in ({values}), true)"
+
+
+# What the text of a value looks like, where a mapping could easily spell it in another way.
+_SPELLINGS = {
+    **dict.fromkeys(_INTEGER_DIGITS, r"-?(0|[1-9]\d*)"),
+    "bool": "true|false",
+    "uuid": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+}
+
+
+def _refuse_impossible(column: str, source: SourceType, value: object, scope: Scope) -> None:
+    """Refuse a comparison that no row could pass, as the column's text form is never that value."""
+    text = _plain(value)
+    spelling = _SPELLINGS.get(source.name)
+    if spelling is not None and not re.fullmatch(spelling, text):
+        scope.refuse(f"{scope.source}.{column} is {source.display}, which never reads {text!r}")
 
 
 def compile_moment(moment: Moment, scope: Scope) -> str:
@@ -167,15 +197,16 @@ def _column(expression: ColumnExpression, kind: Kind, scope: Scope) -> Compiled:
         return _value_map(expression.column, expression.values, kind, scope)
     source = scope.type_of(expression.column)
     column = source_column(expression.column)
-    if kind is Kind.TEXT and source.name in _PLAIN_TEXT_TYPES:
-        return Compiled(_as_text(column))
+    if kind is Kind.TEXT and source.name not in _TYPED:
+        text = _text(expression.column, source, scope, padded=True)
+        return Compiled(text, integer=column if source.name in _INTEGER_DIGITS else None)
     if kind is Kind.INTEGER and source.name in _NUMBERS:
         return Compiled(
             column if source.name != "numeric" else f"({column})::numeric", bounded=source.name in ("int2", "int4")
         )
     if kind is Kind.DECIMAL and (digits := _digits(source)) is not None:
-        return Compiled(_as_numeric(column, source), digits=digits)
-    if kind is Kind.TIMESTAMP and source.name in ("timestamptz", "timestamp"):
+        return Compiled(_as_numeric(expression.column, source, scope), digits=digits)
+    if kind is Kind.TIMESTAMP and source.name in _MOMENTS:
         return Compiled(_moment(expression.column, expression.timezone, scope))
     if (kind, source.name) in ((Kind.DATE, "date"), (Kind.BOOLEAN, "bool")):
         return Compiled(column)
@@ -186,8 +217,7 @@ def _column(expression: ColumnExpression, kind: Kind, scope: Scope) -> Compiled:
 
 
 def _value_map(column: str, values: MappingOf[Scalar, Scalar], kind: Kind, scope: Scope) -> Compiled:
-    scope.type_of(column)
-    text = _as_text(source_column(column))
+    text = _text(column, scope.type_of(column), scope)
     results = {key: _literal(value, kind, scope) for key, value in values.items()}
     branches = [
         f"when {text} is null then {result.sql}" if key is None else f"when {text} = {_quoted(key)} then {result.sql}"
@@ -241,42 +271,39 @@ def _coalesce(expression: CoalesceExpression, kind: Kind, scope: Scope) -> Compi
 
 def _cast(target: CastTarget, kind: Kind, scope: Scope) -> Compiled:
     to = Kind(target.to.split("(")[0])
-    if kind is Kind.TEXT and to is not Kind.TEXT:
+    source = scope.type_of(target.column)
+    if kind is Kind.TEXT:
+        if to is Kind.TEXT or (to is Kind.TIMESTAMP and source.name in _MOMENTS):
+            return Compiled(_text(target.column, source, scope, target.timezone))
         inner = _cast(target, to, scope)
-        value = f"({inner.sql} at time zone 'UTC')" if to is Kind.TIMESTAMP else inner.sql
-        return replace(inner, sql=text_form(value, to), digits=None)
+        return replace(inner, sql=_typed_text(inner.sql, to), digits=None)
     if to is not kind:
         scope.refuse(f"a cast to {target.to} does not fill a {kind} column")
-    source = scope.type_of(target.column)
-    column = source_column(target.column)
+    if source.name in _STRINGS:
+        return _cast_text(target, kind, source, scope)
     match to:
-        case Kind.TEXT:
-            return Compiled(_any_as_text(target, source, scope))
         case Kind.INTEGER:
-            return Compiled(_as_numeric(column, source), bounded=False)
+            return Compiled(_as_numeric(target.column, source, scope), bounded=False)
         case Kind.DECIMAL:
-            return _cast_to_decimal(target, source, scope)
+            return _decimal(target, _as_numeric(target.column, source, scope), _digits(source), scope)
         case Kind.TIMESTAMP:
             return Compiled(_cast_to_moment(target, source, scope))
         case Kind.DATE:
             return Compiled(_cast_to_date(target, source, scope))
-        case Kind.BOOLEAN:
-            return Compiled(column if source.name == "bool" else f"({column})::text::boolean")
+        case _:
+            return _cast_to_boolean(target, source, scope)
 
 
-def _any_as_text(target: CastTarget, source: SourceType, scope: Scope) -> str:
-    column = source_column(target.column)
-    if source.name in ("timestamptz", "timestamp"):
-        return text_form(f"({_moment(target.column, target.timezone, scope)} at time zone 'UTC')", Kind.TIMESTAMP)
-    if source.name == "date":
-        return text_form(column, Kind.DATE)
-    return _as_text(column)
+def _cast_text(target: CastTarget, kind: Kind, source: SourceType, scope: Scope) -> Compiled:
+    reading = read_text(_text(target.column, source, scope), kind, literal(target.timezone or scope.timezone))
+    if kind is Kind.DECIMAL:
+        return replace(_decimal(target, reading.value, None, scope), unmapped=(reading.unreadable,))
+    return Compiled(reading.value, bounded=kind is not Kind.INTEGER, unmapped=(reading.unreadable,))
 
 
-def _cast_to_decimal(target: CastTarget, source: SourceType, scope: Scope) -> Compiled:
-    value = _as_numeric(source_column(target.column), source)
+def _decimal(target: CastTarget, value: str, digits: Digits | None, scope: Scope) -> Compiled:
     if "(" not in target.to:
-        return Compiled(value, digits=_digits(source) or _UNDECLARED)
+        return Compiled(value, digits=digits or _UNDECLARED)
     precision, scale = (int(part) for part in target.to.removeprefix("decimal(").removesuffix(")").split(","))
     if not 1 <= precision <= _MOST_DIGITS or scale > precision:
         scope.refuse(f"{target.to} needs 1 to {_MOST_DIGITS} digits, of which no more than all stand after the point")
@@ -284,19 +311,36 @@ def _cast_to_decimal(target: CastTarget, source: SourceType, scope: Scope) -> Co
 
 
 def _cast_to_moment(target: CastTarget, source: SourceType, scope: Scope) -> str:
-    if source.name in ("timestamptz", "timestamp"):
-        return _moment(target.column, target.timezone, scope)
-    zone = literal(target.timezone or scope.timezone)
-    return f"({source_column(target.column)})::text::timestamp at time zone {zone}"
+    if source.name == "date":
+        return _local_moment(source_column(target.column), target.timezone, scope)
+    if source.name not in _MOMENTS:
+        _refuse_cast(target, source, scope)
+    return _moment(target.column, target.timezone, scope)
 
 
 def _cast_to_date(target: CastTarget, source: SourceType, scope: Scope) -> str:
     column = source_column(target.column)
     if source.name == "timestamptz":
         return f"({column} at time zone {literal(target.timezone or scope.timezone)})::date"
-    if source.name in ("date", "timestamp"):
-        return f"({column})::date"
-    return f"({column})::text::date"
+    if source.name not in ("date", "timestamp"):
+        _refuse_cast(target, source, scope)
+    return f"({column})::date"
+
+
+def _cast_to_boolean(target: CastTarget, source: SourceType, scope: Scope) -> Compiled:
+    if source.name == "bool":
+        return Compiled(source_column(target.column))
+    if source.name not in _INTEGER_DIGITS:
+        _refuse_cast(target, source, scope)
+    reading = read_text(_text(target.column, source, scope), Kind.BOOLEAN, "")
+    return Compiled(reading.value, unmapped=(reading.unreadable,))
+
+
+def _refuse_cast(target: CastTarget, source: SourceType, scope: Scope) -> NoReturn:
+    scope.refuse(
+        f"{scope.source}.{target.column} is {source.display}, which cannot be cast to {target.to}; "
+        f"say what each value means with `values`, or cast it in a view or a `query`"
+    )
 
 
 def _divide(target: DivideTarget, kind: Kind, scope: Scope) -> Compiled:
@@ -308,7 +352,7 @@ def _divide(target: DivideTarget, kind: Kind, scope: Scope) -> Compiled:
     power = target.by_power_of_ten
     # A product with 0.01 keeps every digit; PostgreSQL rounds a quotient.
     factor = f"0.{'0' * (power - 1)}1" if power else "1"
-    value = f"({_as_numeric(source_column(target.column), source)} * {factor})"
+    value = f"({_as_numeric(target.column, source, scope)} * {factor})"
     if not digits.certain:
         return Compiled(value, digits=digits)
     scale = digits.scale + power
@@ -324,10 +368,15 @@ def _moment(column: str, own_zone: str | None, scope: Scope) -> str:
         return reference
     if source.name != "timestamp":
         scope.refuse(f"{scope.source}.{column} is {source.display}, not a timestamp; say how with `cast`")
+    return _local_moment(reference, own_zone, scope)
+
+
+def _local_moment(reference: str, own_zone: str | None, scope: Scope) -> str:
     zone = literal(own_zone or scope.timezone)
     # Conversion fails at the ends of PostgreSQL's calendar; what no replica can hold becomes infinity, and NULL later.
     return (
-        f"case when {reference} >= '1899-12-30' and {reference} < '2300-01-03' then {reference} at time zone {zone} "
+        f"case when {reference} >= '1899-12-30' and {reference} < '2300-01-03' "
+        f"then ({reference})::timestamp at time zone {zone} "
         f"when {reference} is not null then 'infinity'::timestamptz end"
     )
 
@@ -355,9 +404,13 @@ def _digits_of_literal(value: Decimal) -> Digits:
     return Digits(max(len(shape.digits) + max(exponent, 0), scale, 1), scale, certain=True)
 
 
-def _as_numeric(column: str, source: SourceType) -> str:
+def _as_numeric(column: str, source: SourceType, scope: Scope) -> str:
+    if source.name in _NUMBERS:
+        return source_column(column)
+    if source.name not in _FLOATS:
+        scope.refuse(f"{scope.source}.{column} is {source.display}, which is no number; cast it in a view or a `query`")
     # float8::numeric keeps 15 digits only; the text form is the shortest that reads back as the same float.
-    return column if source.name in _NUMBERS else f"({column})::text::numeric"
+    return f"({_text(column, source, scope)})::numeric"
 
 
 def _widest(found: list[Digits], scope: Scope) -> Digits | None:
@@ -374,9 +427,32 @@ def _all_unmapped(parts: list[Compiled]) -> tuple[str, ...]:
     return tuple(text for part in parts for text in part.unmapped)
 
 
-def _as_text(reference: str) -> str:
+def _text(column: str, source: SourceType, scope: Scope, own_zone: str | None = None, *, padded: bool = False) -> str:
+    """Return the text of a source column of any type; blanks that pad a char(n) only when asked for."""
+    reference = source_column(column)
+    if source.name == "date":
+        return _typed_text(reference, Kind.DATE)
+    if source.name == "timestamptz":
+        return _typed_text(reference, Kind.TIMESTAMP)
+    if source.name == "timestamp":
+        zone = literal(own_zone or scope.timezone)
+        return _typed_text(f"{reference} at time zone {zone}", Kind.TIMESTAMP)
+    what = f"{scope.source}.{column} is {source.display}"
+    bare = source.name == "bpchar" and not padded
+    text = f"({reference})::text" if bare else exact_text(reference, source, what)
+    if text is None:
+        scope.refuse(f"{what}, {why_no_text(source)}")
     # A collation that ignores case or accents would also compare, and hash, without them.
-    return f'({reference})::text collate "C"'
+    return f'({text}) collate "C"'
+
+
+def _typed_text(value: str, kind: Kind) -> str:
+    """Return the text of any value of a kind, a moment being a timestamptz; what is before Christ says so."""
+    if kind not in (Kind.TIMESTAMP, Kind.DATE):
+        return text_form(value, kind)
+    plain = f"({value} at time zone 'UTC')" if kind is Kind.TIMESTAMP else f"({value})"
+    era = f"case when extract(year from {plain}) < 0 then ' BC' else '' end"
+    return f"case when isfinite({plain}) then {text_form(plain, kind)} || {era} else {plain}::text end"
 
 
 def text_form(value: str, kind: Kind) -> str:
@@ -396,5 +472,9 @@ def text_form(value: str, kind: Kind) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Return a value of the mapping as the text PostgreSQL prints for it."""
-    return literal(str(value).lower() if isinstance(value, bool) else str(value))
+    """Return a value of the mapping as the quoted text that PostgreSQL prints for it."""
+    return literal(_plain(value))
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

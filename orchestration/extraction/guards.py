@@ -1,11 +1,16 @@
 """Decides in SQL what a replica cannot hold, and which rows must not be loaded at all.
 
-Works on the level `r` of the SELECT, where every mapped value stands in PostgreSQL's types under its replica's name. A
-value outside ClickHouse's calendar, or a number that is none, becomes NULL and is reported. A row is barred by a value
-that no value map lists, one that is not allowed, one that would be rounded, and by an empty one that must not be empty.
+A value outside ClickHouse's calendar, or a number that is none, becomes NULL and is reported. A row is barred by a
+value that no value map lists, one that is not allowed, one that would be rounded, and by an empty one that must not be.
+
+What is reported is decided on the level `c` of the SELECT. There stands what the replica holds of every mapped value,
+and beside it the value itself where the two may differ. Whether a row is fine is told by tests for NULL, as most rows
+are: what is wrong with one is found out only then.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from orchestration.extraction.canonical import Kind
 from orchestration.extraction.expressions import identifier, literal
@@ -20,28 +25,100 @@ _EARLIEST_MOMENT, _LATEST_MOMENT = "'1900-01-01 00:00:00+00'", "'2300-01-01 00:0
 _EARLIEST_DATE, _LATEST_DATE = "'1900-01-01'", "'2299-12-31'"
 
 
-def held_value(column: ReplicaColumn) -> str:
-    """Return SQL of the value as the replica holds it: NULL where it cannot be held, typed otherwise."""
-    value = f"r.{identifier(column.name)}"
+def held_value(column: ReplicaColumn, value: str) -> str:
+    """Return SQL of a mapped value as the replica holds it: NULL where it cannot be held, typed otherwise."""
     held = value
-    if column.kind is Kind.TIMESTAMP:
-        held = f"{value} at time zone 'UTC'"
-    elif column.kind is Kind.INTEGER and not column.bounded:
+    if column.kind is Kind.INTEGER and not column.bounded:
         held = f"{value}::bigint"
     elif column.kind is Kind.DECIMAL and column.digits is not None and not column.digits.certain:
         held = f"round({value}, {column.digits.scale})"
-    conditions = [condition for condition in (_representable(column), _fits(column)) if condition]
+    conditions = _conditions(column, value)
     return f"case when {' and '.join(conditions)} then {held} end" if conditions else held
 
 
-def _representable(column: ReplicaColumn) -> str | None:
+def may_differ(column: ReplicaColumn) -> bool:
+    """Tell whether the replica may hold NULL instead of a value."""
+    return bool(_conditions(column, ""))
+
+
+def value_name(column: ReplicaColumn) -> str:
+    """Return the quoted name under which level `c` has the mapped value itself, where the held one may differ."""
+    return identifier(f"{column.name} value")
+
+
+def unmapped_name(column: ReplicaColumn, index: int) -> str:
+    """Return the quoted name under which level `c` has the value that a value map does not list."""
+    return identifier(f"{column.name} unmapped {index}")
+
+
+def report(columns: list[ReplicaColumn]) -> str:
+    """Return SQL over `c` of `_not_representable`: empty, a list of columns, or why the row must not be loaded."""
+    suspicious = [condition for column in columns for condition in _suspicious(column)]
+    if not suspicious:
+        return "''::text"
+    rejections = [case for column in columns for case in _rejections(column)]
+    lost = [
+        (f"{_value(column)} is not null and not ({condition})", literal(column.name))
+        for column in columns
+        if (condition := _representable(column, _value(column))) is not None
+    ]
+    branches = [
+        f"when {_any(cases)} then {text}"
+        for cases, text in (
+            (rejections, f"{_control(REJECTED)} || {_listed(rejections, _control(ENTRY_SEPARATOR))}"),
+            (lost, _listed(lost, "','")),
+        )
+        if cases
+    ]
+    return f"case when {' or '.join(suspicious)} then case {' '.join(branches)} else '' end else '' end"
+
+
+def version(moments: list[str]) -> str:
+    """Return SQL of the greatest of some moments (timestamptz) in microseconds since 1970; 0 where none counts."""
+    if not moments:
+        return "0::bigint"
+    newest = f"greatest({', '.join(moments)})"
+    # Where one of them is beyond the calendar, the others still count.
+    counted = f"greatest({', '.join(f'case when {_countable(moment)} then {moment} end' for moment in moments)})"
+    otherwise = f"coalesce({exact_microseconds(counted)}, 0)" if len(moments) > 1 else "0"
+    return f"case when {_countable(newest)} then {exact_microseconds(newest)} else {otherwise} end"
+
+
+def exact_microseconds(moment: str) -> str:
+    """Return SQL of a moment (timestamptz) from 1900 to 2300 as bigint microseconds since 1970."""
+    # A double holds the microseconds up to 2^51, both quotient and product of a million included; beyond, extract()
+    # is exact and costs several times as much.
+    return (
+        f"case when {moment} < '2041-01-01 00:00:00+00'::timestamptz "
+        f"then (date_part('epoch', {moment}) * 1000000)::bigint "
+        f"else (extract(epoch from {moment}) * 1000000)::bigint end"
+    )
+
+
+def _countable(moment: str) -> str:
+    return f"{moment} >= '1970-01-01 00:00:00+00'::timestamptz and {moment} < {_LATEST_MOMENT}::timestamptz"
+
+
+def _conditions(column: ReplicaColumn, value: str) -> list[str]:
+    """Return the conditions under which the replica holds a value that is not NULL."""
+    return [condition for condition in (_representable(column, value), _fits(column, value)) if condition]
+
+
+def _value(column: ReplicaColumn) -> str:
+    """Return SQL over `c` of the mapped value itself."""
+    return f"c.{value_name(column) if may_differ(column) else identifier(column.name)}"
+
+
+def _representable(column: ReplicaColumn, value: str) -> str | None:
     """Return the condition under which a value that is not NULL exists in ClickHouse at all."""
-    value = f"r.{identifier(column.name)}"
     match column.kind:
         case Kind.TIMESTAMP:
             return f"{value} >= {_EARLIEST_MOMENT}::timestamptz and {value} < {_LATEST_MOMENT}::timestamptz"
         case Kind.DATE:
             return f"{value} >= {_EARLIEST_DATE}::date and {value} <= {_LATEST_DATE}::date"
+        case Kind.DECIMAL if column.digits is not None and column.digits.certain:
+            # Declared digits rule infinity out.
+            return f"{value} <> 'NaN'::numeric"
         case Kind.DECIMAL:
             return _finite(value)
         case Kind.INTEGER:
@@ -55,9 +132,8 @@ def _finite(value: str) -> str:
     return f"{value} > '-Infinity'::numeric and {value} < 'Infinity'::numeric"
 
 
-def _fits(column: ReplicaColumn) -> str | None:
+def _fits(column: ReplicaColumn, value: str) -> str | None:
     """Return the condition under which a finite number fits the replica's type without a loss."""
-    value = f"r.{identifier(column.name)}"
     if column.kind is Kind.INTEGER and not column.bounded:
         limit = 2 ** (column.bits - 1)
         return f"{value} between -{limit} and {limit - 1} and {value}::numeric = trunc({value}::numeric)"
@@ -69,49 +145,34 @@ def _fits(column: ReplicaColumn) -> str | None:
     return None
 
 
-def epoch_moment(moment: str) -> str:
-    """Return the moment, a timestamptz, or NULL where it cannot be counted from 1970 on."""
-    return (
-        f"case when {moment} < {_LATEST_MOMENT}::timestamptz and {moment} >= '1970-01-01 00:00:00+00'::timestamptz "
-        f"then {moment} end"
-    )
+def _suspicious(column: ReplicaColumn) -> Iterator[str]:
+    """Yield cheap conditions over `c` of which one holds in every row that has something to report."""
+    held = f"c.{identifier(column.name)}"
+    for index in range(len(column.unmapped)):
+        yield f"c.{unmapped_name(column, index)} is not null"
+    if column.required:
+        yield f"{held} is null"
+    elif may_differ(column):
+        yield f"{held} is null and {_value(column)} is not null"
+    if column.allowed:
+        yield _not_allowed(column)
 
 
-def report(columns: list[ReplicaColumn]) -> str:
-    """Return SQL of the text `_not_representable`: empty, a list of columns, or why the row must not be loaded."""
-    rejections = [case for column in columns for case in _rejections(column)]
-    lost = [
-        (f"r.{identifier(column.name)} is not null and not ({condition})", literal(column.name))
-        for column in columns
-        if (condition := _representable(column)) is not None
-    ]
-    branches = [
-        f"when {_any(cases)} then {text}"
-        for cases, text in (
-            (rejections, f"{_control(REJECTED)} || {_listed(rejections, _control(ENTRY_SEPARATOR))}"),
-            (lost, _listed(lost, "','")),
-        )
-        if cases
-    ]
-    return f"case {' '.join(branches)} else '' end" if branches else "''::text"
-
-
-def unmapped_name(column: ReplicaColumn, index: int) -> str:
-    """Return the quoted name under which level `r` holds the value that a value map does not list."""
-    return identifier(f"{column.name} unmapped {index}")
+def _not_allowed(column: ReplicaColumn) -> str:
+    return f"{_value(column)} not in ({', '.join(literal(allowed) for allowed in column.allowed)})"
 
 
 def _rejections(column: ReplicaColumn) -> list[tuple[str, str]]:
     """Return condition and entry of everything that bars a row of this column from the replica."""
-    value = f"r.{identifier(column.name)}"
-    representable, fits = _representable(column), _fits(column)
+    value = _value(column)
+    representable, fits = _representable(column, value), _fits(column, value)
     cases = [
-        (f"r.{name} is not null", _entry(column, "unmapped", f"r.{name}"))
+        (f"c.{name} is not null", _entry(column, "unmapped", f"c.{name}"))
         for name in (unmapped_name(column, index) for index in range(len(column.unmapped)))
     ]
     if column.required:
         nothing_unmapped = "".join(
-            f" and r.{unmapped_name(column, index)} is null" for index in range(len(column.unmapped))
+            f" and c.{unmapped_name(column, index)} is null" for index in range(len(column.unmapped))
         )
         cases.append((f"{value} is null{nothing_unmapped}", _entry(column, "missing")))
         if representable:
@@ -120,8 +181,7 @@ def _rejections(column: ReplicaColumn) -> list[tuple[str, str]]:
         guard = f"{representable} and " if representable else ""
         cases.append((f"{guard}not ({fits})", _entry(column, "inexact", value)))
     if column.allowed:
-        known = ", ".join(literal(allowed) for allowed in column.allowed)
-        cases.append((f"{value} not in ({known})", _entry(column, "not_allowed", value)))
+        cases.append((_not_allowed(column), _entry(column, "not_allowed", value)))
     return cases
 
 

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-import zlib
-from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -25,30 +22,32 @@ import psycopg
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from orchestration.extraction.boundary import Boundary, measure_boundary
+from orchestration.extraction.drift import ColumnDrift, compare_columns, fingerprint
 from orchestration.extraction.errors import ExtractionError, first_line
+from orchestration.extraction.history import keep_history, record_changes, refuse_to_lose_history
+from orchestration.extraction.lock import check_table_lock, table_lock
 from orchestration.extraction.mapping import Mapping
-from orchestration.extraction.plan import TablePlan, plan_table
+from orchestration.extraction.plan import TablePlan
 from orchestration.extraction.replica import (
-    Rejection,
-    Staged,
     Warehouse,
     create_databases,
-    create_loading,
-    drop_loading,
     existing_columns,
+    has_values,
     inspect_loading,
     publish_changes,
     publish_whole,
+    staging_table,
+    stored_columns,
+    widen_columns,
 )
-from orchestration.extraction.select import fingerprint, render_select
-from orchestration.extraction.source_catalog import Connection, prepare_session, read_source_catalog
+from orchestration.extraction.select import render_select
+from orchestration.extraction.source_catalog import Connection, prepare_session
+from orchestration.extraction.source_tables import check_sources, plan_sources, until_undisturbed
+from orchestration.extraction.staged_rows import check_staged
 from orchestration.extraction.state import ExtractionState, append_state, create_state_table, latest_state
-from orchestration.extraction.transport import Moved, stream_rows
+from orchestration.extraction.transport import AskedTransport, Moved, Transport, choose_transport, move_rows
 
-LoadMode = Literal["full", "incremental", "not mapped"]
-
-# First half of the advisory lock's key; the second is the table. Any constant that no other program uses will do.
-_LOCK_CLASS = 0x63726D61
+LoadMode = Literal["full", "incremental", "not mapped", "snapshot"]
 
 _logger = logging.getLogger(__name__)
 
@@ -59,16 +58,18 @@ class LoadResult:
 
     Attributes:
         table: the canonical table.
-        mode: `full`, `incremental`, or `not mapped`: the replica exists, with all its columns and without rows.
+        mode: `full`, `incremental`, or `not mapped`: the replica exists, with all its columns and without rows; or
+            `snapshot`: extraction fills it with the changes that it sees itself (see `history`).
         reason: why the load was full; empty for an incremental one.
         rows: rows read from the CRM, tombstones included.
         rows_changed: rows that were inserted into the replica; a full load inserts all.
-        bytes: size of the rows' text form.
+        bytes: size of the rows' text form, as far as it went through this process.
         seconds: duration of the whole load.
         boundary: where the next incremental load starts, before its overlap; None when not mapped.
         boundary_method: `transactions`, or `lag` where open transactions could not be seen; None when not mapped.
         boundary_note: what held the boundary back, or why the lag was used.
         not_representable: per column, the values read in this load that ClickHouse cannot hold and that became NULL.
+        transport: who moved the rows (see `transport`); None when not mapped.
     """
 
     table: str
@@ -82,17 +83,24 @@ class LoadResult:
     boundary_method: str | None = None
     boundary_note: str = ""
     not_representable: MappingOf[str, int] = field(default_factory=dict)
+    transport: Transport | None = None
 
 
 def load_table(
-    connection: Connection, warehouse: Warehouse, mapping: Mapping, table: str, *, run_id: str, full: bool = False
+    connection: Connection,
+    warehouse: Warehouse,
+    mapping: Mapping,
+    table: str,
+    *,
+    run_id: str,
+    full: bool = False,
+    wait: timedelta = timedelta(),
+    transport: AskedTransport = "push",
 ) -> LoadResult:
     """Bring one replica up to date with the CRM.
 
     The load is incremental unless `full` is given or something makes it impossible; `LoadResult.reason` tells what.
-    A second load of the same table fails at once while the first one runs. The lock is an advisory one of the CRM's
-    PostgreSQL session, so it ends with its worker however that dies; behind a connection pooler, sessions must not be
-    shared between transactions.
+    Loads of the same table take turns (see `lock`).
 
     Args:
         connection: to the CRM, in autocommit and of its own for this load.
@@ -101,6 +109,8 @@ def load_table(
         table: name of a canonical table.
         run_id: of the run, for the log.
         full: read the whole table.
+        wait: how long to wait while another load of the same table runs.
+        transport: how the rows are moved; the replica is the same.
 
     Raises:
         ExtractionError: one line; the replica is as it was before.
@@ -109,8 +119,11 @@ def load_table(
         raise ValueError("load_table needs a connection in autocommit")
     try:
         prepare_session(connection)
-        with _lock(connection, warehouse, table):
-            return _load(connection, warehouse, mapping, table, run_id=run_id, full=full)
+        with table_lock(connection, warehouse, table, wait=wait):
+            chosen = choose_transport(transport, connection, warehouse)
+            return until_undisturbed(
+                lambda: _load(connection, warehouse, mapping, table, chosen, run_id=run_id, full=full)
+            )
     except psycopg.Error as error:
         raise ExtractionError(f"{table}: the CRM's PostgreSQL: {first_line(error)}") from error
     except ClickHouseError as error:
@@ -119,21 +132,28 @@ def load_table(
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """How to load: `since` is where an incremental load starts to read."""
+    """How to load: `since` is where an incremental load starts to read, `widened` what it alters in the replica."""
 
     mode: LoadMode
     reason: str = ""
     since: datetime | None = None
+    widened: tuple[ColumnDrift, ...] = ()
 
 
 def _load(
-    connection: Connection, warehouse: Warehouse, mapping: Mapping, table: str, *, run_id: str, full: bool
+    connection: Connection,
+    warehouse: Warehouse,
+    mapping: Mapping,
+    table: str,
+    transport: Transport,
+    *,
+    run_id: str,
+    full: bool,
 ) -> LoadResult:
     started, clock = datetime.now(UTC), time.monotonic()
     create_databases(warehouse)
     create_state_table(warehouse)
-    catalog = read_source_catalog(connection, mapping)
-    plan = plan_table(mapping, table, catalog)
+    catalog, plan, sources = plan_sources(connection, mapping, table)
     present = existing_columns(warehouse, table)
     state = latest_state(warehouse, mapping.name, table)
     if state is not None and state.source_identity != catalog.identity:
@@ -142,14 +162,21 @@ def _load(
         connection,
         fallback_lag=timedelta(seconds=mapping.fallback_lag_seconds),
         previous=state.boundary if state else None,
+        late=sources.late,
     )
-    decision = _decide(plan, mapping, state, present, asked_full=full)
-    with _staging(warehouse, plan):
-        moved = _stage(connection, warehouse, plan, boundary, decision)
+    definition = fingerprint(mapping, table, catalog)
+    fixed = (*plan.table.key, plan.table.partition_column)
+    drift = compare_columns(present, stored_columns(plan), fixed=fixed) if present else None
+    if plan.source is not None and state is not None and not full:
+        _refuse_incompatible(warehouse, plan, mapping, drift or ())
+    decision = _decide(plan, mapping, state, definition, drift, asked_full=full)
+    with staging_table(warehouse, plan, whole=decision.mode != "incremental"):
+        moved = _stage(connection, warehouse, plan, boundary, decision, transport)
+        check_sources(connection, plan, sources)
         staged = inspect_loading(warehouse, plan)
-        _check(plan, mapping, moved, staged)
-        _check_lock(connection, warehouse, table)
-        changed = _publish(warehouse, plan, decision, moved, replaces=bool(present))
+        check_staged(plan, mapping, moved.rows, staged)
+        check_table_lock(connection, warehouse, table)
+        changed = _publish(warehouse, plan, mapping, decision, moved, replaces=bool(present))
     append_state(
         warehouse,
         ExtractionState(
@@ -164,7 +191,7 @@ def _load(
             started_at=started,
             finished_at=datetime.now(UTC),
             run_id=run_id,
-            fingerprint=fingerprint(plan),
+            fingerprint=definition,
             source_identity=catalog.identity,
         ),
     )
@@ -180,150 +207,96 @@ def _load(
         boundary_method=boundary.method,
         boundary_note=boundary.note,
         not_representable=staged.not_representable,
+        transport=transport if plan.source is not None else None,
     )
     _logger.info("%s: %s, %d rows in %.1f s", table, result.mode, result.rows, result.seconds)
     return result
+
+
+def _refuse_incompatible(
+    warehouse: Warehouse, plan: TablePlan, mapping: Mapping, drift: tuple[ColumnDrift, ...]
+) -> None:
+    """Refuse to give a column that readers use a type that does not hold its present values."""
+    table = plan.table.name
+    for change in drift:
+        if change.kind == "incompatible" and has_values(warehouse, table, change.column):
+            raise ExtractionError(
+                f"{table}.{change.column}: is {change.present} in the replica, but {change.planned} by {mapping.file} "
+                f"and the CRM's present types; undo the change there, or accept the new type by a full refresh"
+            )
 
 
 def _decide(
     plan: TablePlan,
     mapping: Mapping,
     state: ExtractionState | None,
-    present: tuple[tuple[str, str], ...],
+    definition: str,
+    drift: tuple[ColumnDrift, ...] | None,
     *,
     asked_full: bool,
 ) -> _Decision:
-    """Choose between a full and an incremental load; `state` is that of this CRM database, if any."""
+    """Choose between a full and an incremental load.
+
+    Args:
+        plan: of the table.
+        mapping: it is made from.
+        state: of the last load from this CRM database, if any.
+        definition: the present fingerprint.
+        drift: of the replica's columns; None where there is no replica.
+        asked_full: a person wants a full load.
+    """
+    if plan.snapshot:
+        return _Decision("snapshot", f"changes of {plan.table.snapshot_of} are recorded as loads see them")
     if plan.source is None:
         return _Decision("not mapped", f"{mapping.file} does not map {plan.table.name}")
-    reason = _why_full(plan, state, present, asked_full=asked_full)
-    if reason or state is None:
-        return _Decision("full", reason)
-    return _Decision("incremental", since=state.boundary - timedelta(seconds=mapping.overlap_seconds))
-
-
-def _why_full(
-    plan: TablePlan, state: ExtractionState | None, present: tuple[tuple[str, str], ...], *, asked_full: bool
-) -> str:
     if asked_full:
-        return "asked for"
-    if not present:
-        return "there is no replica"
+        return _Decision("full", "asked for")
+    if drift is None:
+        return _Decision("full", "there is no replica")
     if state is None:
-        return "no load from this CRM database is on record"
-    if state.fingerprint != fingerprint(plan):
+        return _Decision("full", "no load from this CRM database is on record")
+    reason = _why_full(plan, state, definition, drift)
+    if reason:
+        return _Decision("full", reason)
+    since = state.boundary - timedelta(seconds=mapping.overlap_seconds)
+    return _Decision("incremental", since=since, widened=drift)
+
+
+def _why_full(plan: TablePlan, state: ExtractionState, definition: str, drift: tuple[ColumnDrift, ...]) -> str:
+    rebuilding = [change.describe() for change in drift if change.kind != "widened"]
+    if rebuilding:
+        return "; ".join(rebuilding)
+    if state.fingerprint != definition:
         return "the mapping or the types of the source changed"
-    if present != plan.replica_columns:
-        return "the replica's columns are not those of the mapping"
     if plan.changed_since is None:
         return "the mapping names no changed_at"
     return ""
 
 
-@contextmanager
-def _staging(warehouse: Warehouse, plan: TablePlan) -> Iterator[None]:
-    """Hold an empty staging table; a replica that took its place is no longer called that."""
-    create_loading(warehouse, plan)
-    try:
-        yield
-    finally:
-        # Where the warehouse itself is gone, the next load drops it.
-        with suppress(ClickHouseError):
-            drop_loading(warehouse, plan)
-
-
 def _stage(
-    connection: Connection, warehouse: Warehouse, plan: TablePlan, boundary: Boundary, decision: _Decision
+    connection: Connection,
+    warehouse: Warehouse,
+    plan: TablePlan,
+    boundary: Boundary,
+    decision: _Decision,
+    transport: Transport,
 ) -> Moved:
     if plan.source is None:
         return Moved(rows=0, bytes=0)
     select = render_select(plan, extracted_at=boundary.moment, since=decision.since)
-    target = warehouse.loading(plan.table.name)
-    return stream_rows(connection, select, warehouse, target, tuple(name for name, _ in plan.replica_columns))
+    return move_rows(transport, connection, warehouse, plan, select, boundary.moment)
 
 
-def _publish(warehouse: Warehouse, plan: TablePlan, decision: _Decision, moved: Moved, *, replaces: bool) -> int:
+def _publish(
+    warehouse: Warehouse, plan: TablePlan, mapping: Mapping, decision: _Decision, moved: Moved, *, replaces: bool
+) -> int:
+    if plan.snapshot:
+        keep_history(warehouse, plan, mapping)
+        return 0
+    refuse_to_lose_history(warehouse, plan, mapping)
+    record_changes(warehouse, plan, mapping)
     if decision.mode == "incremental":
+        widen_columns(warehouse, plan, decision.widened)
         return publish_changes(warehouse, plan)
     publish_whole(warehouse, plan, replaces=replaces)
     return moved.rows
-
-
-_MESSAGES_SHOWN = 3
-
-
-def _check(plan: TablePlan, mapping: Mapping, moved: Moved, staged: Staged) -> None:
-    """Refuse staged rows that are wrong, or fewer than were read."""
-    if staged.rejected:
-        messages = [_rejection(plan, mapping, rejection) for rejection in staged.rejected[:_MESSAGES_SHOWN]]
-        more = len(staged.rejected) - len(messages)
-        raise ExtractionError("; ".join(messages) + (f"; and {more} more like these" if more else ""))
-    if staged.keys != moved.rows:
-        key = ", ".join(plan.table.key)
-        raise ExtractionError(
-            f"{plan.table.name}: {moved.rows} rows were read but {staged.keys} different keys ({key}) arrived; "
-            f"{plan.source} must have one row per key of {mapping.file}"
-        )
-
-
-def _rejection(plan: TablePlan, mapping: Mapping, rejection: Rejection) -> str:
-    rows = f"{rejection.rows} rows" if rejection.rows > 1 else "1 row"
-    where, example = f"{plan.table.name}.{rejection.column}", f"{rows}, such as {rejection.example}"
-    column = next(column for column in plan.columns if column.name == rejection.column)
-    match rejection.reason:
-        case "unmapped":
-            return f"{where}: value {rejection.value!r} is not mapped ({rows}); add it to {mapping.file}"
-        case "not_allowed":
-            allowed = ", ".join(column.allowed)
-            return (
-                f"{where}: value {rejection.value!r} is not one of {allowed} ({rows}); translate it in {mapping.file}"
-            )
-        case "missing":
-            return (
-                f"{where}: is empty but must not be ({example}); fill it in the CRM or by `coalesce` in {mapping.file}"
-            )
-        case "inexact":
-            held = column.clickhouse_type.removeprefix("Nullable(")
-            held = held.removesuffix(")") if held != column.clickhouse_type else held
-            problem = f"value {rejection.value} does not fit {held} ({example})"
-            return f"{where}: {problem}; say how to round it by `cast` in {mapping.file}"
-        case _:
-            problem = f"value {rejection.value} cannot be held and must not become empty ({example})"
-            return f"{where}: {problem}; correct it in the CRM"
-
-
-@contextmanager
-def _lock(connection: Connection, warehouse: Warehouse, table: str) -> Iterator[None]:
-    """Hold the table's lock: two loads at once could leave older rows under a newer boundary."""
-    key = _lock_key(warehouse, table)
-    taken = connection.execute("select pg_try_advisory_lock(%s, %s)", key).fetchone()
-    if taken != (True,):
-        holder = connection.execute(_LOCK_HOLDER, key).fetchone()
-        who = f" in PostgreSQL session {holder[0]}" if holder else ""
-        raise ExtractionError(f"{table}: another load of this table is running{who}; wait for it or stop it")
-    try:
-        yield
-    finally:
-        # Where the session is gone, so is its lock.
-        with suppress(psycopg.Error):
-            connection.execute("select pg_advisory_unlock(%s, %s)", key)
-
-
-_LOCK_HOLDER = """
-select pid from pg_locks
-where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())
-    and classid::bigint = %s and objid::bigint = %s & 4294967295
-"""
-
-
-def _check_lock(connection: Connection, warehouse: Warehouse, table: str) -> None:
-    """Fail when the session, and the lock with it, was lost while ClickHouse was busy."""
-    holder = connection.execute(_LOCK_HOLDER, _lock_key(warehouse, table)).fetchone()
-    if holder is None or holder[0] != connection.info.backend_pid:
-        raise ExtractionError(f"{table}: the lock of the load was lost; check for a connection pooler, then load again")
-
-
-def _lock_key(warehouse: Warehouse, table: str) -> tuple[int, int]:
-    # The same for every warehouse: refusing two that could run together is better than letting two that may not.
-    number = zlib.crc32(f"{warehouse.crm}.{table}".encode())
-    return _LOCK_CLASS, number - (1 << 32) if number >= 1 << 31 else number

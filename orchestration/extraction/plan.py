@@ -7,10 +7,9 @@ expression becomes SQL is decided in `expressions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestration.extraction.canonical import CANONICAL_TABLES, CanonicalColumn, CanonicalTable, Kind
-from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.expressions import (
     Compiled,
     Digits,
@@ -18,18 +17,20 @@ from orchestration.extraction.expressions import (
     compile_condition,
     compile_expression,
     compile_moment,
-    identifier,
     literal,
     source_column,
 )
 from orchestration.extraction.mapping import (
+    CastExpression,
     ColumnExpression,
     Expression,
     LiteralExpression,
     Mapping,
     Moment,
     TableMapping,
+    Tenant,
 )
+from orchestration.extraction.relation import Relation, build_relation
 from orchestration.extraction.source_catalog import SourceCatalog
 
 METADATA_COLUMNS = (
@@ -67,13 +68,15 @@ class ReplicaColumn:
         name: its name in the replica.
         kind: what it holds.
         clickhouse_type: its type in the replica.
-        raw: SQL of the mapped value over the source table; None where nothing is mapped.
+        raw: SQL of the mapped value over the source table; None where nothing is mapped. Of a text it may be an
+            integer that is spelled the same.
         allowed: values to check each row against; empty when the mapping file itself was enough.
         required: a row without it must not be loaded.
         digits: of a decimal.
         bits: of an integer.
         bounded: every integer of the source fits into `bits`.
-        unmapped: SQL texts over the source table: the value that a value map does not list, or NULL.
+        unmapped: SQL texts over the source table: the value that a value map does not list, or NULL; of `tenant_id`,
+            what several rows of the joined table match.
     """
 
     name: str
@@ -94,13 +97,16 @@ class TablePlan:
 
     Attributes:
         table: the canonical table.
-        source: `schema.table` in the CRM; None when the table is not mapped.
+        source: what a person calls the table or query of the CRM; None when nothing is read from the CRM.
         columns: the replica's columns, in order, without the metadata columns.
-        relation: the source table quoted for SQL; empty when not mapped.
+        relation: SQL of what stands behind `from`, to be given the alias of the source; empty without a source.
         changed: SQL of the moment of the last change, a timestamptz; None when no column tells.
         created: SQL of the moment of creation; None when no column tells.
         changed_since: SQL of "changed at or after", with a placeholder for the moment; None when no column tells.
         deleted: SQL boolean of the tombstones.
+        filter: SQL boolean, never NULL, of the rows that belong into the replica; None when all do.
+        snapshot: extraction records the changes itself, as the CRM keeps none; there is no source.
+        unique: an index of the CRM guarantees that no two rows have the same key.
     """
 
     table: CanonicalTable
@@ -111,6 +117,9 @@ class TablePlan:
     created: str | None = None
     changed_since: str | None = None
     deleted: str = "false"
+    filter: str | None = None
+    snapshot: bool = False
+    unique: bool = False
 
     @property
     def replica_columns(self) -> tuple[tuple[str, str], ...]:
@@ -126,36 +135,51 @@ def plan_table(mapping: Mapping, table: str, catalog: SourceCatalog) -> TablePla
     """
     canonical = CANONICAL_TABLES[table]
     mapped = mapping.tables.get(table)
-    if mapped is None:
+    if mapped is None or mapped.snapshot:
         columns = tuple(_empty_column(column) for column in canonical.columns if not column.only_if_mapped)
-        return TablePlan(canonical, None, columns)
-    source_columns = catalog.tables.get(mapped.source)
-    if source_columns is None:
-        raise ExtractionError(
-            f"{mapping.file}: {table}: the CRM has no table {mapped.source}, or this user may not see its schema"
-        )
+        return TablePlan(canonical, None, columns, snapshot=mapped is not None)
+    relation = build_relation(mapping, table, catalog)
 
     def scope(column: str) -> Scope:
-        return Scope(source_columns, mapping.timezone, mapped.source, f"{mapping.file}: {table}.{column}")
+        return Scope(relation.columns, mapping.timezone, relation.name, f"{mapping.file}: {table}.{column}")
 
     return TablePlan(
         table=canonical,
-        source=mapped.source,
-        columns=tuple(_plan_columns(mapping, canonical, mapped, scope)),
-        relation=f"{identifier(mapped.source_schema)}.{identifier(mapped.source_table)}",
+        source=relation.name,
+        columns=tuple(_plan_columns(mapping, canonical, relation, scope)),
+        relation=relation.sql,
         changed=compile_moment(mapped.changed_at, scope("changed_at")) if mapped.changed_at else None,
         created=compile_moment(mapped.created_at, scope("created_at")) if mapped.created_at else None,
         changed_since=_changed_since(mapped, scope("changed_at")),
         deleted=compile_condition(mapped.deleted, scope("deleted")) if mapped.deleted else "false",
+        filter=" and ".join(compile_condition(condition, scope("where")) for condition in mapped.where) or None,
+        unique=_is_unique(mapping, canonical, catalog),
     )
 
 
+def _is_unique(mapping: Mapping, canonical: CanonicalTable, catalog: SourceCatalog) -> bool:
+    """Tell whether a unique index covers columns that are the key as they are."""
+    mapped, tenant = mapping.tables[canonical.name], mapping.tenant_of(canonical.name)
+    if mapped.source is None or mapped.is_per_schema:
+        return False
+    expressions = [mapped.columns[name] for name in canonical.key if name in mapped.columns]
+    columns = {
+        expression.column
+        for expression in expressions
+        if isinstance(expression, ColumnExpression) and expression.values is None
+    }
+    columns |= {tenant.column} if tenant.column is not None else set()
+    return any(key <= columns for key in catalog.unique_keys.get(mapped.source, ()))
+
+
 def _plan_columns(
-    mapping: Mapping, canonical: CanonicalTable, mapped: TableMapping, scope: Callable[[str], Scope]
+    mapping: Mapping, canonical: CanonicalTable, relation: Relation, scope: Callable[[str], Scope]
 ) -> Iterator[ReplicaColumn]:
+    mapped = mapping.tables[canonical.name]
     for column in canonical.columns:
-        expression = _tenant(mapping, canonical.name) if column.name == "tenant_id" else mapped.columns.get(column.name)
-        if expression is not None:
+        if column.name == "tenant_id":
+            yield _tenant_column(column, mapping.tenant_of(canonical.name), relation, scope(column.name))
+        elif (expression := mapped.columns.get(column.name)) is not None:
             yield _mapped_column(column, expression, compile_expression(expression, column.kind, scope(column.name)))
         elif not column.only_if_mapped:
             yield _empty_column(column)
@@ -163,11 +187,13 @@ def _plan_columns(
         yield _extra_column(name, source, scope(name))
 
 
-def _tenant(mapping: Mapping, table: str) -> Expression:
-    tenant = mapping.tenant_of(table)
-    if tenant.column is not None:
-        return ColumnExpression(column=tenant.column)
-    return LiteralExpression(literal=tenant.constant)
+def _tenant_column(column: CanonicalColumn, tenant: Tenant, relation: Relation, scope: Scope) -> ReplicaColumn:
+    source = relation.tenant or tenant.column
+    expression: Expression = LiteralExpression(literal=tenant.constant)
+    if source is not None:
+        expression = ColumnExpression(column=source)
+    planned = _mapped_column(column, expression, compile_expression(expression, column.kind, scope))
+    return planned if relation.several_partners is None else replace(planned, unmapped=(relation.several_partners,))
 
 
 def _mapped_column(column: CanonicalColumn, expression: Expression, compiled: Compiled) -> ReplicaColumn:
@@ -178,7 +204,7 @@ def _mapped_column(column: CanonicalColumn, expression: Expression, compiled: Co
         name=column.name,
         kind=column.kind,
         clickhouse_type=_clickhouse_type(column.kind, column.nullable, compiled.digits),
-        raw=compiled.sql,
+        raw=compiled.sql if column.allowed else compiled.integer or compiled.sql,
         allowed=() if checked_in_file else column.allowed,
         required=not column.nullable,
         digits=compiled.digits,
@@ -195,17 +221,28 @@ def _empty_column(column: CanonicalColumn) -> ReplicaColumn:
     )
 
 
-def _extra_column(name: str, source: str, scope: Scope) -> ReplicaColumn:
-    kind = _EXTRA_KINDS.get(scope.type_of(source).name, Kind.TEXT)
-    compiled = compile_expression(ColumnExpression(column=source), kind, scope)
+def _extra_column(name: str, expression: ColumnExpression | CastExpression, scope: Scope) -> ReplicaColumn:
+    kind = _extra_kind(expression, scope)
+    compiled = compile_expression(expression, kind, scope)
     return ReplicaColumn(
         name=name,
         kind=kind,
         clickhouse_type=_clickhouse_type(kind, True, compiled.digits, bits=64),
-        raw=compiled.sql,
+        raw=compiled.integer or compiled.sql,
         digits=compiled.digits,
         bits=64,
+        # Every integer type of PostgreSQL fits; what is cast may not.
+        bounded=isinstance(expression, ColumnExpression),
+        unmapped=compiled.unmapped,
     )
+
+
+def _extra_kind(expression: ColumnExpression | CastExpression, scope: Scope) -> Kind:
+    if isinstance(expression, CastExpression):
+        return Kind(expression.cast.to.split("(")[0])
+    if expression.values is not None:
+        return Kind.TEXT
+    return _EXTRA_KINDS.get(scope.type_of(expression.column).name, Kind.TEXT)
 
 
 def _clickhouse_type(kind: Kind, nullable: bool, digits: Digits | None, bits: int = 32) -> str:

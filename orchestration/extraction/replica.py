@@ -6,19 +6,33 @@ a load run, in `load`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.summary import QuerySummary
 
+from orchestration.extraction.drift import ColumnDrift
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.guards import ENTRY_SEPARATOR, FIELD_SEPARATOR, REJECTED
 from orchestration.extraction.plan import TablePlan
 
 # Said in full, so that no server profile can drop repeated rows, put them off, or refuse a table with many months.
 INSERT_SETTINGS: dict[str, Any] = {"async_insert": 0, "insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
+
+
+# Grouping the keys of a large table spills to disk instead of failing.
+GROUP_SETTINGS: dict[str, Any] = {"max_bytes_before_external_group_by": 1 << 30, "join_use_nulls": 1}
+
+CHECKSUM_COLUMN = ("_checksum", "UInt64")
+"""Of all the other columns, computed by ClickHouse while a row is loaded: what was changed by hand since then has a
+checksum that no longer fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,33 +130,83 @@ def existing_columns(warehouse: Warehouse, table: str) -> tuple[tuple[str, str],
     return tuple((name, type_name) for name, type_name in rows)
 
 
-def create_loading(warehouse: Warehouse, plan: TablePlan) -> None:
-    """Create the empty staging table of a load, dropping one that a crashed load left behind."""
-    drop_loading(warehouse, plan)
-    warehouse.run(create_statement(warehouse.loading(plan.table.name), plan))
+def stored_columns(plan: TablePlan) -> tuple[tuple[str, str], ...]:
+    """Return name and type of each column that a replica of this plan has."""
+    return (*plan.replica_columns, CHECKSUM_COLUMN)
 
 
-def drop_loading(warehouse: Warehouse, plan: TablePlan) -> None:
-    """Drop the staging table if there is one."""
+def has_values(warehouse: Warehouse, table: str, column: str) -> bool:
+    """Tell whether any row of a replica holds a value in a column."""
+    name = quote_identifier(column)
+    return bool(warehouse.rows(f"select 1 from {warehouse.replica(table)} where isNotNull({name}) limit 1"))
+
+
+def widen_columns(warehouse: Warehouse, plan: TablePlan, widened: Iterable[ColumnDrift]) -> None:
+    """Alter columns of a replica to wider types without reading the CRM; readers go on meanwhile.
+
+    The checksums come first: with the old types they still tell which rows are damaged, and those stay so. Where this
+    is broken off in between, doing it again does the rest.
+    """
+    types = {drift.column: drift.planned for drift in widened}
+    if not types:
+        return
+    replica, wait = warehouse.replica(plan.table.name), {"mutations_sync": 2, "alter_sync": 2}
+    stored, old = CHECKSUM_COLUMN[0], checksum(plan)
+    new = checksum(plan, {name: f"cast({quote_identifier(name)} as {kind})" for name, kind in types.items()})
+    warehouse.run(f"alter table {replica} update {stored} = {new} where {stored} = {old}", settings=wait)
+    modify = ", ".join(f"modify column {quote_identifier(name)} {kind}" for name, kind in types.items())
+    warehouse.run(f"alter table {replica} {modify}", settings=wait)
+
+
+@contextmanager
+def staging_table(warehouse: Warehouse, plan: TablePlan, *, whole: bool) -> Iterator[None]:
+    """Hold the empty staging table of a load; one that a crashed load left behind is dropped.
+
+    Args:
+        warehouse: where.
+        plan: of the table.
+        whole: it will hold all rows and may take the place of the replica.
+    """
+    _drop_loading(warehouse, plan)
+    loading = warehouse.loading(plan.table.name)
+    warehouse.run(create_statement(loading, plan) if whole else _changes_statement(loading, plan))
+    try:
+        yield
+    finally:
+        # Where the warehouse itself is gone, the next load drops it.
+        with suppress(ClickHouseError):
+            _drop_loading(warehouse, plan)
+
+
+def _drop_loading(warehouse: Warehouse, plan: TablePlan) -> None:
     warehouse.run(f"drop table if exists {warehouse.loading(plan.table.name)} sync")
 
 
-def create_statement(name: str, plan: TablePlan) -> str:
-    """Return the DDL of a replica or of its staging table."""
+def create_statement(name: str, plan: TablePlan, *, if_missing: bool = False) -> str:
+    """Return the DDL of the staging table of a load, which becomes the replica when it is published whole."""
     body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in plan.replica_columns)
-    key = _names(plan.table.key)
+    stored = " ".join(CHECKSUM_COLUMN)
+    key = column_names(plan.table.key)
     # The month of a creation date never changes, so all versions of a row meet in one partition.
     partition = f"\npartition by toYYYYMM({plan.table.partition_column})" if plan.table.partition_column else ""
+    create = "create table if not exists" if if_missing else "create table"
     return (
-        f"create table {name}\n(\n    {body}\n)\n"
+        f"{create} {name}\n(\n    {body},\n    {stored} default {checksum(plan)}\n)\n"
         f"engine = ReplacingMergeTree(_version, _deleted){partition}\norder by ({key})"
     )
 
 
+def _changes_statement(name: str, plan: TablePlan) -> str:
+    """Return the DDL of a staging table for some rows: without the partitions and checksums of a replica."""
+    body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in plan.replica_columns)
+    return f"create table {name}\n(\n    {body}\n)\nengine = MergeTree\norder by ({column_names(plan.table.key)})"
+
+
 def inspect_loading(warehouse: Warehouse, plan: TablePlan) -> Staged:
     """Count what has been staged; a row that must not be loaded says so in `_not_representable`."""
-    loading, key = warehouse.loading(plan.table.name), _names(plan.table.key)
-    keys = warehouse.rows(f"select uniqExact({key}) from {loading}")[0][0]
+    loading, key = warehouse.loading(plan.table.name), column_names(plan.table.key)
+    # Counting different keys costs as much as loading them; where an index guarantees them, their number is known.
+    keys = warehouse.rows(f"select {'count()' if plan.unique else f'uniqExact({key})'} from {loading}")[0][0]
     spelled = f"min(arrayStringConcat([{', '.join(_key_texts(plan))}], ', '))"
     rejected = warehouse.rows(
         f"select splitByChar('{FIELD_SEPARATOR}', entry) as fields, count(), {spelled} from {loading} "
@@ -171,45 +235,89 @@ def publish_whole(warehouse: Warehouse, plan: TablePlan, *, replaces: bool) -> N
         replaces: there is a replica already.
     """
     loading, replica = warehouse.loading(plan.table.name), warehouse.replica(plan.table.name)
+    # Rows that arrive by hand must not get a checksum that fits.
+    warehouse.run(f"alter table {loading} modify column {CHECKSUM_COLUMN[0]} remove default")
     if replaces:
         warehouse.run(f"exchange tables {loading} and {replica}")
-        drop_loading(warehouse, plan)
+        _drop_loading(warehouse, plan)
     else:
         warehouse.run(f"rename table {loading} to {replica}")
 
 
-def publish_changes(warehouse: Warehouse, plan: TablePlan) -> int:
+def publish_changes(warehouse: Warehouse, plan: TablePlan, *, held: str | None = None) -> int:
     """Insert the staged rows that differ from the replica, and return how many did.
 
     What PostgreSQL says now is newer than what it said before, even where the application stamped two changes alike or
-    its clock ran backwards. So a row that differs always gets a version above the one it replaces.
+    its clock ran backwards. So a row that differs always gets a version above the one it replaces. A staged row that
+    is no longer the CRM's (`_row_hash` 0) is of interest only where the replica has it.
+
+    Args:
+        warehouse: where.
+        plan: of the staged table.
+        held: table of what the replica really holds of these rows (see `held_rows`); without it, the hashes that they
+            were loaded with are trusted.
     """
-    loading, replica = warehouse.loading(plan.table.name), warehouse.replica(plan.table.name)
-    key = _names(plan.table.key)
-    names = [name for name, _ in plan.replica_columns]
-    values = {name: f"staged.{quote_identifier(name)}" for name in names}
+    values = {name: f"staged.{quote_identifier(name)}" for name, _ in plan.replica_columns}
     values["_version"] = "greatest(staged._version, ifNull(present.version + 1, 0))"
-    changed = f"""
+    return insert_rows(warehouse, plan, f"select {aliased(values)} {changed_rows(warehouse, plan, held)}")
+
+
+def changed_rows(warehouse: Warehouse, plan: TablePlan, held: str | None = None) -> str:
+    """Return FROM and WHERE of the staged rows (`staged`) that differ from the replica's (`present`)."""
+    key, loading = column_names(plan.table.key), warehouse.loading(plan.table.name)
+    loaded = (
+        f"(select {key}, max(_version) as version, argMax(_row_hash, _version) as row_hash "
+        f"from {warehouse.replica(plan.table.name)} where ({key}) in (select {key} from {loading}) group by {key})"
+    )
+    return f"""
 from {loading} as staged
-left join (
-    select {key}, max(_version) as version, argMax(_row_hash, _version) as row_hash
-    from {replica}
-    where ({key}) in (select {key} from {loading})
-    group by {key}
-) as present using ({key})
-where present.row_hash is null or present.row_hash != staged._row_hash
+left join {held or loaded} as present using ({key})
+where ifNull(present.row_hash != staged._row_hash, staged._row_hash != 0)
 """
-    settings = {"join_use_nulls": 1}
-    count = int(warehouse.client.query(f"select count() {changed}", settings=settings).result_rows[0][0])
-    if count:
-        warehouse.run(
-            f"insert into {replica} ({_names(names)}) select {', '.join(values.values())} {changed}",
-            settings={**settings, **INSERT_SETTINGS},
-        )
-    return count
 
 
-def _names(columns: Iterable[str]) -> str:
+def checksum(plan: TablePlan, values: MappingOf[str, str] | None = None) -> str:
+    """Return the checksum of a row; `values` are expressions to take the place of columns."""
+    terms = [(values or {}).get(name) or quote_identifier(name) for name, _ in plan.replica_columns]
+    # Within a tuple, as a function of a NULL would be NULL.
+    return f"cityHash64(tuple({', '.join(terms)}))"
+
+
+def insert_rows(warehouse: Warehouse, plan: TablePlan, rows: str) -> int:
+    """Insert the result of a query, whose columns are the replica's, with the checksum of each row; return how many."""
+    names, settings = column_names(name for name, _ in plan.replica_columns), {**GROUP_SETTINGS, **INSERT_SETTINGS}
+    views = warehouse.rows(
+        "select notEmpty(dependencies_table) from system.tables where database = {database:String} "
+        "and name = {table:String}",
+        database=warehouse.crm,
+        table=plan.table.name,
+    )
+    # What ClickHouse reports as written includes what materialized views wrote; only then is it worth counting first.
+    counted = None
+    if views[0][0]:
+        counted = int(warehouse.client.query(f"select count() from ({rows})", settings=settings).result_rows[0][0])
+    summary = warehouse.client.command(
+        f"insert into {warehouse.replica(plan.table.name)} ({names}, {CHECKSUM_COLUMN[0]}) "
+        f"select {names}, {checksum(plan)} from ({rows})",
+        settings=settings,
+    )
+    if not isinstance(summary, QuerySummary):
+        raise AssertionError(f"ClickHouse answered an insert with {summary!r}")
+    return summary.written_rows if counted is None else counted
+
+
+def aliased(values: MappingOf[str, str]) -> str:
+    """Return a select list of expressions under the names they are given."""
+    return ", ".join(f"{value} as {quote_identifier(name)}" for name, value in values.items())
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as ClickHouse counts it: microseconds since 1970."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def column_names(columns: Iterable[str]) -> str:
+    """Return quoted names, separated by commas."""
     return ", ".join(quote_identifier(column) for column in columns)
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.binding import quote_identifier
 
-from orchestration.extraction.replica import INSERT_SETTINGS, Warehouse
+from orchestration.extraction.replica import INSERT_SETTINGS, Warehouse, microseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ class ExtractionState:
         rows: rows read from the CRM.
         bytes: size of their text form.
         started_at: start of the load.
-        finished_at: when its rows were in.
+        finished_at: when its rows were in; in the log, later than that of every load of the table before.
         run_id: the run that did it.
         fingerprint: of the table's mapping, types and SELECT.
         source_identity: of the CRM's database.
@@ -115,7 +115,12 @@ def append_state(warehouse: Warehouse, state: ExtractionState) -> None:
 insert into {_name(warehouse)}
 select {{source:String}}, {{table:String}}, {{mode:String}}, {{reason:String}},
     fromUnixTimestamp64Micro({{boundary:Int64}}, 'UTC'), {{method:String}}, {{rows:UInt64}}, {{bytes:UInt64}},
-    fromUnixTimestamp64Micro({{started:Int64}}, 'UTC'), fromUnixTimestamp64Micro({{finished:Int64}}, 'UTC'),
+    fromUnixTimestamp64Micro({{started:Int64}}, 'UTC'),
+    -- Later than the one before, whatever the worker's clock says: the last load is the one that counts.
+    greatest(fromUnixTimestamp64Micro({{finished:Int64}}, 'UTC'), (
+        select max(finished_at) + toIntervalMicrosecond(1) from {_name(warehouse)}
+        where source = {{source:String}} and table_name = {{table:String}}
+    )),
     {{run_id:String}}, {{fingerprint:String}}, {{identity:String}}
 """,
         settings=INSERT_SETTINGS,
@@ -123,12 +128,12 @@ select {{source:String}}, {{table:String}}, {{mode:String}}, {{reason:String}},
         table=state.table,
         mode=state.mode,
         reason=state.reason,
-        boundary=_micros(state.boundary),
+        boundary=microseconds(state.boundary),
         method=state.boundary_method,
         rows=state.rows,
         bytes=state.bytes,
-        started=_micros(state.started_at),
-        finished=_micros(state.finished_at),
+        started=microseconds(state.started_at),
+        finished=microseconds(state.finished_at),
         run_id=state.run_id,
         fingerprint=state.fingerprint,
         identity=state.source_identity,
@@ -137,10 +142,6 @@ select {{source:String}}, {{table:String}}, {{mode:String}}, {{reason:String}},
 
 def _name(warehouse: Warehouse) -> str:
     return f"{quote_identifier(warehouse.ops)}.extraction_state"
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(micros: int) -> datetime:

@@ -10,6 +10,7 @@ import json
 import re
 import threading
 import time
+import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -202,12 +203,30 @@ class Engine:
             _prepare(lease, query)
             # The streaming insert takes no parameters of its own.
             _set(lease.connection, {f"param_{name}": _literal(value) for name, value in query.parameters.items()})
-            with lease.connection.send_insert(statement.head, statement.format) as inserter:
+            token = uuid.uuid4().hex
+            with lease.connection.send_insert(f"{statement.head} /* {token} */", statement.format) as inserter:
                 for chunk in data:
                     inserter.append(chunk)
                 result = inserter.finish()
+            self._raise_if_failed(token)
             summary.written_rows = result.rows_written
             summary.written_bytes = result.bytes_written
+
+    def _raise_if_failed(self, token: str) -> None:
+        """Raise the error of the finished insert that carries the token.
+
+        chDB reports what goes wrong while it parses, and nothing of what goes wrong behind that (a default that fails,
+        a violated constraint, a full disk): such an insert finishes as if its rows were written. Its log knows better.
+        """
+        with self._root_lock:
+            self._root.query("system flush logs query_log", "Null")
+            failures = self._root.query(
+                "select exception from system.query_log where type = 'ExceptionWhileProcessing' "
+                f"and query_kind = 'Insert' and position(query, '/* {token} */') > 0",
+                "JSONCompactEachRow",
+            )
+        for line in bytes(failures.bytes()).decode().splitlines():
+            raise RuntimeError(json.loads(line)[0])
 
     @contextmanager
     def external_tables(self, lease: Lease, tables: Iterable[ExternalTable]) -> Iterator[None]:

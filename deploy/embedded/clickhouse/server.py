@@ -36,7 +36,13 @@ from deploy.embedded.clickhouse.request import (
     read_credentials,
     sort_parameters,
 )
-from deploy.embedded.clickhouse.statement import InsertStatement, parse_insert, result_format, translate_kill
+from deploy.embedded.clickhouse.statement import (
+    InsertStatement,
+    parse_insert,
+    result_format,
+    returns_rows,
+    translate_kill,
+)
 
 # A statement is read whole up to here; the data of an INSERT streams behind it.
 _LONGEST_STATEMENT = 1024 * 1024
@@ -278,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_result_head(self, encoding: str, query: Query, summary: Summary) -> None:
         self.send_response(200)
-        self._send_query_headers(query.query_id, query.format, summary)
+        self._send_query_headers(query.query_id, query.format if returns_rows(query.text) else "", summary)
         if encoding:
             self.send_header("Content-Encoding", encoding)
 
@@ -299,7 +305,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/plain; charset=UTF-8")
         self.send_header("X-ClickHouse-Server-Display-Name", "crm-analytics embedded")
         self.send_header("X-ClickHouse-Query-Id", query_id)
-        self.send_header("X-ClickHouse-Format", format_)
+        if format_:
+            self.send_header("X-ClickHouse-Format", format_)
         self.send_header("X-ClickHouse-Timezone", "UTC")
         self.send_header(
             "X-ClickHouse-Summary", json.dumps({name: str(value) for name, value in asdict(summary).items()})
@@ -354,7 +361,8 @@ def _split_statement(
     insert = None if in_url else parse_insert(text)
     if insert is not None and (insert.format.lower() != "values" or tail):
         data = text[insert.data_offset :].encode("utf-8", errors="surrogateescape")
-        return text, insert, itertools.chain([data], tail)
+        # Without the data: looking for words in them would cost more than inserting them.
+        return text[: insert.data_offset], insert, itertools.chain([data], tail)
     rest = b"".join(tail)
     if len(rest) > _LARGEST_FORM:
         raise ClickHouseError.named(62, "SYNTAX_ERROR", f"The statement is longer than {_LARGEST_FORM} bytes")

@@ -95,6 +95,11 @@ def only_reads(text: str) -> bool:
     return first_word(text) in _READING
 
 
+def returns_rows(text: str) -> bool:
+    """Return whether the statement has a result, be it empty: others are answered without a format."""
+    return first_word(text) in (_READING | {"kill", "check"}) - {"use", "set"}
+
+
 def first_word(text: str) -> str:
     """Return the first word or sign behind white space and comments, in lower case; empty for an empty statement."""
     token = next(_tokens(text), None)

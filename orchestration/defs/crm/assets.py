@@ -1,12 +1,11 @@
 """One asset per replica in database `crm`. The loads themselves belong in `orchestration.extraction`.
 
-Add an asset here when a canonical table is added; say what a table holds in `_DESCRIPTIONS`.
+Add an asset here when a canonical table is added; say what a table holds in `REPLICA_DESCRIPTIONS`.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import psycopg
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
@@ -16,27 +15,19 @@ from dagster import (
     AssetsDefinition,
     Config,
     Definitions,
-    Failure,
     MaterializeResult,
     MetadataValue,
-    RetryRequested,
     asset,
     definitions,
 )
 from pydantic import Field
 
-from deploy.connections import ConnectionFailed, connect_clickhouse, connect_postgres
+from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.canonical import CANONICAL_TABLES
-from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.load import LoadResult, load_table
-from orchestration.extraction.mapping import load_mapping
-from orchestration.extraction.replica import Warehouse
 from orchestration.resources import PipelineResource
 
-_RETRIES = 2
-_SECONDS_BEFORE_RETRY = 10
-
-_DESCRIPTIONS: Mapping[str, str] = {
+REPLICA_DESCRIPTIONS: Mapping[str, str] = {
     "tenants": "Tenants of the CRM with time zone, currency and language.",
     "departments": "Departments of a tenant and who directs them.",
     "users": "Users of a tenant with role and department.",
@@ -55,6 +46,10 @@ _DESCRIPTIONS: Mapping[str, str] = {
 }
 
 
+MONTHS = "crm_months"
+"""First part of the keys of the assets that read single months again (see `months`)."""
+
+
 class ExtractionConfig(Config):
     """What a person may choose when launching an extraction."""
 
@@ -67,7 +62,8 @@ def replica_asset(table: str) -> AssetsDefinition:
 
     @asset(
         key=key,
-        description=_DESCRIPTIONS[table],
+        deps=[AssetKey([MONTHS, table])] if CANONICAL_TABLES[table].partition_column else [],
+        description=REPLICA_DESCRIPTIONS[table],
         group_name="crm_replicas",
         kinds={"postgres", "clickhouse"},
         owners=["team:data"],
@@ -94,21 +90,17 @@ def replica_asset(table: str) -> AssetsDefinition:
 
 
 def _load(context: AssetExecutionContext, pipeline: PipelineResource, table: str, *, full: bool) -> LoadResult:
-    settings = pipeline.settings()
-    try:
-        mapping = load_mapping(settings.crm_mapping)
-        client = connect_clickhouse(settings.clickhouse)
-        with connect_postgres(settings.postgres) as crm:
-            return load_table(crm, Warehouse(client), mapping, table, run_id=context.run_id, full=full)
-    except ConnectionFailed as error:
-        # A database that restarts is back in seconds; anything else would fail the same way again.
-        if context.retry_number < _RETRIES:
-            raise RetryRequested(max_retries=_RETRIES, seconds_to_wait=_SECONDS_BEFORE_RETRY) from error
-        raise Failure(description=str(error), allow_retries=False) from None
-    except ExtractionError as error:
-        if isinstance(error.__cause__, psycopg.OperationalError) and context.retry_number < _RETRIES:
-            raise RetryRequested(max_retries=_RETRIES, seconds_to_wait=_SECONDS_BEFORE_RETRY) from error
-        raise Failure(description=str(error), allow_retries=False) from None
+    with replica_session(context, pipeline) as session:
+        return load_table(
+            session.crm,
+            session.warehouse,
+            session.mapping,
+            table,
+            run_id=context.run.run_id,
+            full=full,
+            wait=WAIT_FOR_OTHERS,
+            transport=session.transport,
+        )
 
 
 def load_metadata(result: LoadResult) -> dict[str, Any]:
@@ -123,6 +115,7 @@ def load_metadata(result: LoadResult) -> dict[str, Any]:
     if result.boundary is not None:
         metadata["boundary"] = MetadataValue.timestamp(result.boundary)
         metadata["boundary_method"] = result.boundary_method or ""
+        metadata["transport"] = result.transport or ""
     return metadata
 
 

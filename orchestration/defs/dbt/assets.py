@@ -15,6 +15,8 @@ from pydantic import Field
 
 from deploy.connections import connect_clickhouse
 from orchestration.dbt_manifest import load_dbt_project
+from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
+from orchestration.extraction.lock import table_lock
 from orchestration.resources import PipelineResource, export_warehouse
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
@@ -60,8 +62,14 @@ def warehouse_models(
     record = context.instance.get_run_record_by_id(context.run_id)
     as_of = pipeline.run_moment(record.create_timestamp if record else datetime.now(UTC))
     arguments = build_arguments(as_of=as_of, full_refresh=config.full_refresh)
-    events = dbt.cli(arguments, context=context).stream()
-    yield from with_row_counts(events, connect_clickhouse(settings.clickhouse))
+    # A backfill launched in the UI passes by the queue of `nightly` and `hourly`, and two builds of one table at once
+    # would take each other's intermediate tables.
+    with (
+        replica_session(context, pipeline) as session,
+        table_lock(session.crm, session.warehouse, "dbt models", wait=WAIT_FOR_OTHERS),
+    ):
+        events = dbt.cli(arguments, context=context).stream()
+        yield from with_row_counts(events, connect_clickhouse(settings.clickhouse))
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:

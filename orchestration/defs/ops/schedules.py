@@ -2,24 +2,37 @@
 
 from dagster import AssetSelection, DefaultScheduleStatus, ScheduleDefinition, define_asset_job
 
+from orchestration.defs.crm.assets import MONTHS
+from orchestration.defs.crm.reconciliation import reconciliation_checks
 from orchestration.defs.dbt.assets import warehouse_models
 
 # The run queue lets one run with this tag work at a time (see deploy/dagster/dagster.yaml): two loads of one table at
 # once would be refused by the second anyway.
 PIPELINE_TAG = {"crm_analytics/pipeline": "warehouse"}
 
+# Months are read again on demand only.
+_everything = AssetSelection.all() - AssetSelection.key_prefixes(MONTHS)
+_reconciliation = AssetSelection.checks(*reconciliation_checks())
+
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all(),
+    selection=_everything,
     tags=PIPELINE_TAG,
-    description="Extract what changed, rebuild and test every model, run every check.",
+    description="Extract what changed, prove the replicas equal to the CRM, rebuild and test every model.",
 )
 
 hourly = define_asset_job(
     "hourly",
-    selection=AssetSelection.all() - AssetSelection.checks_for_assets(warehouse_models),
+    selection=_everything - AssetSelection.checks_for_assets(warehouse_models) - _reconciliation,
     tags=PIPELINE_TAG,
-    description="Extract what changed and rebuild the models, without the nightly tests.",
+    description="Extract what changed and rebuild the models, without reconciliation and the nightly tests.",
+)
+
+reconcile = define_asset_job(
+    "reconcile",
+    selection=_reconciliation,
+    tags=PIPELINE_TAG,
+    description="Prove every replica equal to the CRM and repair what differs, without building any model.",
 )
 
 nightly_schedule = ScheduleDefinition(

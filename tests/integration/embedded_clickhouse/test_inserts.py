@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.summary import QuerySummary
 
 from deploy.embedded.clickhouse import RunningClickHouse
 from tests.integration.embedded_clickhouse.server_access import MEMORY, PASSWORD, USER, ask, connect, wait_until
@@ -175,6 +176,25 @@ def test_a_wrong_row_is_reported_though_much_more_was_sent(client: Client, table
         client.raw_insert(table, insert_block=lines, fmt="TSV")
     assert rows(client, table) == []
     assert client.command("select 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [("x UInt8 default throwIf(id = 2)", 395), ("x Int64 default id, constraint small check x < 2", 469)],
+)
+def test_a_row_refused_behind_the_parser_is_an_error(client: Client, table: str, column: str, code: int) -> None:
+    client.command(f"create or replace table {table} (id Int64, {column}) engine = MergeTree order by id")
+    with pytest.raises(DatabaseError, match=f"[Cc]ode: {code}"):
+        client.raw_insert(table, ["id"], b"1\n2\n", fmt="TSV")
+    assert client.query(f"select * from {table}").result_rows == []
+    client.raw_insert(table, ["id"], b"1\n", fmt="TSV")
+
+
+def test_an_insert_from_a_query_tells_how_much_it_wrote(client: Client, table: str) -> None:
+    summary = client.command(f"insert into {table} select number, 'x' from numbers(7)")
+    assert isinstance(summary, QuerySummary)
+    assert summary.written_rows == 7
+    assert client.command(f"select id from {table} where id = 99") == ""
 
 
 def test_a_client_that_asks_before_it_sends_the_body(server: RunningClickHouse, table: str) -> None:

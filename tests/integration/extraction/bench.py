@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from orchestration.extraction.load import LoadResult, load_table
@@ -41,9 +42,9 @@ class Bench:
     crm: Connection
     warehouse: Warehouse
 
-    def load(self, mapping: Mapping, table: str, *, full: bool = False) -> LoadResult:
+    def load(self, mapping: Mapping, table: str, *, full: bool = False, wait: timedelta = timedelta()) -> LoadResult:
         """Load one table."""
-        return load_table(self.crm, self.warehouse, mapping, table, run_id="test", full=full)
+        return load_table(self.crm, self.warehouse, mapping, table, run_id="test", full=full, wait=wait)
 
     def replica(self, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
         """Return the live rows of a replica as readers see them, ordered by all columns."""

@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import re
-from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import yaml
+from jsonschema import Draft7Validator
 
 from deploy.settings import REPOSITORY
 from orchestration.extraction.canonical import CANONICAL_TABLES
-from orchestration.extraction.mapping import load_mapping
+from orchestration.extraction.mapping import MappingLoader, parse_mapping
+from orchestration.extraction.mapping_schema import mapping_schema
+
+_HEAD = """
+name: example
+timezone: UTC
+tenant: {constant: acme}
+tables: {tenants: {source: public.firms}}
+"""
 
 
-def test_the_example_mapping_loads(tmp_path: Path) -> None:
+def test_every_example_of_a_mapping_is_one() -> None:
     text = (REPOSITORY / "docs" / "connecting-your-crm.md").read_text(encoding="utf-8")
-    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert example
-    path = tmp_path / "my_crm.yaml"
-    path.write_text(example.group(1), encoding="utf-8")
-    assert set(load_mapping(str(path)).tables) <= set(CANONICAL_TABLES)
+    documents = [
+        yaml.load(dedent(block), Loader=MappingLoader) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    mappings = [document for document in documents if isinstance(document, dict)]
+    assert len(mappings) >= 10
+    for document in mappings:
+        if "name" not in document:
+            document = _completed(document)
+        mapping = parse_mapping(json.dumps(document), "docs")
+        assert set(mapping.tables) <= set(CANONICAL_TABLES)
+        assert not list(Draft7Validator(mapping_schema()).iter_errors(document))
+
+
+def _completed(fragment: dict[str, Any]) -> dict[str, Any]:
+    """Return the file that an example is a part of: of its tables, or of its keys above them."""
+    head = yaml.safe_load(_HEAD)
+    if set(fragment) <= set(CANONICAL_TABLES):
+        fragment = {"tables": fragment}
+    tables = {**head["tables"], **fragment.get("tables", {})}
+    if any("snapshot" in table for table in tables.values()):
+        tables["deals"] = {"source": "public.deals"}
+    for name, table in tables.items():
+        if "snapshot" not in table:
+            needed = {column.name: column.name for column in CANONICAL_TABLES[name].columns[1:] if not column.nullable}
+            table["columns"] = needed | table.get("columns", {})
+    return {**head, **fragment, "tables": tables}
+
+
+def test_the_example_of_a_model_describes_the_column_it_adds() -> None:
+    text = (REPOSITORY / "docs" / "connecting-your-crm.md").read_text(encoding="utf-8")
+    sql = re.search(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert sql
+    lists = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(- .*?)```", text, re.DOTALL)]
+    assert [column["name"] for column in lists[0]] == [sql[1].split()[-1]]
+    model = (REPOSITORY / "dbt_project/models/staging/stg_crm__deals.sql").read_text(encoding="utf-8")
+    assert f"{sql[1].split(',')[0]}\nfrom " in model
 
 
 def test_both_readmes_name_the_same_commands_and_files() -> None:
