@@ -8,13 +8,18 @@ Choosing between the ways to move rows belongs in `transport`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from clickhouse_connect.driver.binding import format_str
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.httpclient import HttpClient
 from clickhouse_connect.driver.summary import QuerySummary
+from urllib3.util.timeout import Timeout
 
 from orchestration.extraction.errors import first_line
 from orchestration.extraction.plan import TablePlan
@@ -27,16 +32,12 @@ _WHICH_SERVER = "select extract(epoch from pg_postmaster_start_time())::text || 
 # A session starts with the encoding of its database unless it asks for another, which ClickHouse does not.
 _WHICH_ENCODING = "select current_setting('client_encoding') as encoding"
 _MAY_BE_PLAIN = ("disable", "allow", "prefer")
-_CRM_ERROR = re.compile(r"pqxx::(?P<kind>\w+): (?:[^\n]*?(?:ERROR|FATAL):\s*)?(?P<message>[^\n]*)")
+_CRM_ERROR = re.compile(r"pqxx::(?P<kind>\w+): (?:[^\n]*?(?P<severity>ERROR|FATAL):\s*)?(?P<message>[^\n]*)")
 _UNREACHABLE = "POSTGRESQL_CONNECTION_FAILURE"
+_GONE = "server closed the connection"
 
-# Said in full, so that no server profile can change what lands.
-_LANDING_SETTINGS: dict[str, Any] = {
-    "session_timezone": "UTC",
-    "insert_null_as_default": 1,
-    "cast_keep_nullable": 0,
-    "date_time_input_format": "basic",
-}
+# Said in full, so that no server profile can change what lands. Nothing that is sent depends on a time zone.
+_LANDING_SETTINGS: dict[str, Any] = {"insert_null_as_default": 1, "optimize_on_insert": 0}
 
 
 def pull_rows(
@@ -60,9 +61,10 @@ def pull_rows(
         f"insert into {warehouse.loading(plan.table.name)} ({column_names(typed.columns)}) "
         f"select {', '.join(typed.landing)} from {_remote(connection, typed.query)}"
     )
-    settings = {**INSERT_SETTINGS, **_LANDING_SETTINGS, "optimize_on_insert": 0, "max_query_size": len(statement) * 8}
+    settings = {**INSERT_SETTINGS, **_LANDING_SETTINGS, "max_query_size": len(statement.encode()) + 1024}
     try:
-        summary = warehouse.client.command(statement, settings=settings)
+        with _unlimited_patience(warehouse.client):
+            summary = warehouse.client.command(statement, settings=settings)
     except ClickHouseError as error:
         raise _without_password(error, connection) from None
     if not isinstance(summary, QuerySummary):
@@ -90,6 +92,19 @@ def why_not(connection: Connection, warehouse: Warehouse) -> str:
     return ""
 
 
+@contextmanager
+def _unlimited_patience(client: Client) -> Iterator[None]:
+    """Let the client wait as long as it takes; a server that is gone is still noticed, by the connection's probes."""
+    if not isinstance(client, HttpClient):
+        raise TypeError(f"{type(client).__name__} is no client of ClickHouse's HTTP interface")
+    usual = client.timeout
+    client.timeout = Timeout(connect=usual.connect_timeout, read=None)
+    try:
+        yield
+    finally:
+        client.timeout = usual
+
+
 def _remote(connection: Connection, query: str) -> str:
     info = connection.info
     arguments = (format_str(f"{info.host}:{info.port}"), format_str(info.dbname), f"query({format_str(query)})")
@@ -106,5 +121,5 @@ def _without_password(error: ClickHouseError, connection: Connection) -> Excepti
     crm_error = _CRM_ERROR.search(message)
     if crm_error is None:
         return DatabaseError(message)
-    kind = psycopg.OperationalError if crm_error["kind"] == "broken_connection" else psycopg.DatabaseError
-    return kind(crm_error["message"])
+    broken = crm_error["kind"] == "broken_connection" or crm_error["severity"] == "FATAL" or _GONE in message
+    return (psycopg.OperationalError if broken else psycopg.DatabaseError)(crm_error["message"])

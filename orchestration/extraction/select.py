@@ -105,7 +105,7 @@ def _source(plan: TablePlan, mapped: list[ReplicaColumn], where: str, *, leaves_
 
 
 def _outermost(plan: TablePlan, mapped: list[ReplicaColumn], extracted_at: datetime, *, leaves_out: bool) -> list[str]:
-    hashed = ", ".join([f"c.{identifier(column.name)}" for column in mapped] + ["c._deleted"])
+    hashed = ", ".join([part for column in mapped for part in _hashed(column)] + ["c._deleted"])
     # 0 stands for a row that the CRM does not have.
     row_hash = f"coalesce(nullif(hash_record_extended(row({hashed}), 0), 0), 1)"
     problems = report(mapped)
@@ -122,6 +122,19 @@ def _outermost(plan: TablePlan, mapped: list[ReplicaColumn], extracted_at: datet
         f"{row_hash} as _row_hash",
         f"{problems} as _not_representable",
     ]
+
+
+def _hashed(column: ReplicaColumn) -> list[str]:
+    """Return what the hash of a row is made of for a column: the value itself, as one that is lost is still reported.
+
+    PostgreSQL's hash of a numeric leaves the sign out, and takes NaN for NULL; that of a bigint folds it to 32 bits.
+    """
+    value = f"c.{value_name(column) if may_differ(column) else identifier(column.name)}"
+    if column.kind is Kind.DECIMAL:
+        return [value, f"{value} < 0"]
+    if column.kind is Kind.INTEGER and column.bits > 32:
+        return [value, f"c.{identifier(column.name)}::bigint >> 32"]
+    return [value]
 
 
 def _output(column: ReplicaColumn) -> str:

@@ -68,7 +68,7 @@ def choose_transport(asked: AskedTransport, connection: Connection, warehouse: W
             else "from PostgreSQL to ClickHouse directly",
         )
     reason = _reasons_to_push[place]
-    if False:
+    if reason and asked == "pull":
         raise ExtractionError(f"EXTRACTION_TRANSPORT=pull is impossible: {reason}; use auto or push")
     return "push" if reason else "pull"
 

@@ -115,6 +115,8 @@ def load_metadata(result: LoadResult) -> dict[str, Any]:
     if result.boundary is not None:
         metadata["boundary"] = MetadataValue.timestamp(result.boundary)
         metadata["boundary_method"] = result.boundary_method or ""
+        metadata["boundary_note"] = result.boundary_note or "nothing held it back"
+        metadata["transport"] = result.transport or ""
         metadata["transport"] = result.transport or ""
     return metadata
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,12 +14,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-from deploy.connections import connect_postgres
+from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill
 from deploy.embedded.postgres import start_postgres
-from deploy.settings import PostgresSettings
+from deploy.settings import ClickHouseSettings, PostgresSettings
 from orchestration.extraction import transport
 from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.extraction.errors import ExtractionError
@@ -149,6 +150,7 @@ def values_table(crm: Connection) -> None:
             f"%s::text::timestamptz, {casts})",
             [row, row, MOMENTS[row] if row < len(MOMENTS) else None, *literals],
         )
+    crm.execute("insert into things (id, created_at, changed_at) values (99, '1950-01-01Z', '1960-01-01Z')")
 
 
 def values_mapping(*, changed: str = "changed_at", updated: str = "changed_at", where: str = "") -> Mapping:
@@ -178,7 +180,7 @@ def test_every_value_is_the_same_by_push_and_by_pull(bench: Bench, pulled: Bench
     assert len(lost) == (7 if updated == "changed_at" else 6)
     assert_equal(bench, pulled, "contacts")
     columns, rows = whole(bench, "contacts")
-    assert len(rows) == max(map(len, VALUES.values())) + 1
+    assert len(rows) == max(map(len, VALUES.values())) + 2
     # Something was there to compare: each column has as many different values as were written, but for lost ones.
     for number, (column, values) in enumerate(VALUES.items()):
         found = {row[columns.index(f"w{number}")] for row in rows} - {None}
@@ -209,11 +211,10 @@ def test_a_row_that_left_the_filter_is_a_tombstone_by_push_and_by_pull(bench: Be
     values_table(bench.crm)
     bench.crm.execute("update things set changed_at = created_at")
     mapping = values_mapping(where="where: [{column: v3, is_not_null: true}]")
-    for load in (lambda: bench.load(mapping, "contacts"), lambda: pull(pulled, mapping, "contacts")):
-        assert load().rows == len(VALUES["smallint"])
+    for result in (bench.load(mapping, "contacts"), pull(pulled, mapping, "contacts")):
+        assert result.rows == len(VALUES["smallint"])
     bench.crm.execute("update things set v3 = null, v11 = 1e40, changed_at = now() where id = 0")
-    for load in (lambda: bench.load(mapping, "contacts"), lambda: pull(pulled, mapping, "contacts")):
-        result = load()
+    for result in (bench.load(mapping, "contacts"), pull(pulled, mapping, "contacts")):
         assert (result.mode, result.rows, result.rows_changed) == ("incremental", 1, 1)
     assert_equal(bench, pulled, "contacts")
     versions = bench.warehouse.rows(
@@ -271,6 +272,51 @@ def test_two_rows_with_one_key_are_refused(bench: Bench, way: str) -> None:
     mapping = bench_mapping("  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n")
     with pytest.raises(ExtractionError, match="3 rows were read but 2 different keys"):
         load_table(bench.crm, bench.warehouse, mapping, "contacts", run_id="test", transport=way)  # type: ignore[arg-type]
+
+
+def test_a_connection_that_breaks_in_the_middle_is_worth_another_try(
+    bench: Bench, empty_postgres: PostgresSettings
+) -> None:
+    bench.crm.execute("create table things (id int, created_at timestamptz); insert into things values (1, now())")
+    bench.crm.execute("insert into things select n, now() from generate_series(2, 200000) as n")
+    mapping = bench_mapping(
+        "  contacts:\n    query: select *, case when id = 150000 then pg_sleep(30)::text end as nap from things\n"
+        "    columns: {id: id, created_at: created_at}\n    extra: {nap: nap}\n"
+    )
+    terminate = (
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where wait_event = 'PgSleep' and pid <> pg_backend_pid() and datname = current_database()"
+    )
+
+    def interrupt() -> None:
+        with connect_postgres(empty_postgres) as other:
+            while not other.execute(terminate).fetchall():
+                time.sleep(0.05)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(ExtractionError) as failure:
+        pull(bench, mapping, "contacts")
+    interrupting.join()
+    assert isinstance(failure.value.__cause__, psycopg.OperationalError), str(failure.value)
+    assert "contacts" not in bench.tables()
+    bench.crm.execute("update things set id = -id where id = 150000")
+    assert pull(bench, mapping, "contacts").rows == 200_000
+
+
+def test_a_pull_may_take_longer_than_the_client_usually_waits(
+    bench: Bench, clickhouse: ClickHouseSettings, clickhouse_prefix: str
+) -> None:
+    bench.crm.execute("create table things (id int, created_at timestamptz); insert into things values (1, now())")
+    mapping = bench_mapping(
+        "  contacts:\n    query: select things.* from things, pg_sleep(2.5)\n"
+        "    columns: {id: id, created_at: created_at}\n"
+    )
+    with connect_clickhouse(clickhouse, send_receive_timeout=1) as client:
+        hasty = Bench(bench.crm, Warehouse(client, crm=f"{clickhouse_prefix}crm", ops=f"{clickhouse_prefix}ops"))
+        assert pull(hasty, mapping, "contacts").rows == 1
+        with pytest.raises(ClickHouseError):
+            client.command("select sleep(2.5)")
 
 
 @contextmanager
@@ -394,10 +440,10 @@ def test_nobody_is_told_the_password(
             bench.crm.execute("revoke all on all tables in schema public from reader; drop role reader")
     bench.warehouse.run("system flush logs")
     # Spelled in two parts, as this query is logged too.
-    columns = bench.warehouse.rows(
+    told = bench.warehouse.rows(
         "select query from system.query_log where position(concat(query, exception, formatted_query), 'hu' || 'sh') > 0"
     )
-    assert columns == []
+    assert told == []
     logged = (
         "select count() from system.query_log where query like '%postgresql(%[HIDDEN]%' and query like '%contacts%'"
     )

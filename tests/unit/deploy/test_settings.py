@@ -24,6 +24,13 @@ def test_defaults_fill_what_is_not_set() -> None:
     assert (settings.postgres.port, settings.clickhouse.port) == (5432, 8123)
     assert settings.crm_mapping == "demo"
     assert settings.as_of is None
+    assert settings.extraction_transport == "auto"
+
+
+def test_an_unknown_transport_is_refused_by_name() -> None:
+    assert load_settings(COMPLETE | {"EXTRACTION_TRANSPORT": "push"}).extraction_transport == "push"
+    with pytest.raises(SettingsError, match="EXTRACTION_TRANSPORT"):
+        load_settings(COMPLETE | {"EXTRACTION_TRANSPORT": "carrier pigeon"})
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -90,5 +97,5 @@ def test_the_example_names_every_variable() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     for name in (*COMPLETE, "DB_PORT", "DB_SSLMODE", "CLICKHOUSE_PORT", "CLICKHOUSE_USER", "CLICKHOUSE_SECURE"):
         assert f"\n{name}=" in example
-    for name in ("CRM_MAPPING", "DBT_THREADS", "AS_OF"):
+    for name in ("CRM_MAPPING", "DBT_THREADS", "AS_OF", "EXTRACTION_TRANSPORT"):
         assert f"\n{name}=" in example
