@@ -9,7 +9,7 @@ BENCHMARK_VENV := .venv-benchmark
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up run reports test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -19,6 +19,9 @@ demo: $(VENV)/runtime ## From nothing to the five reports, on embedded engines (
 
 up: $(VENV)/runtime ## Engines, Dagster's UI and the nightly schedule in the foreground; Ctrl-C stops all of it
 	@$(BIN)/python -m deploy.up
+
+doctor: $(VENV)/runtime ## What your mapping makes of your CRM, before the first run (ARGS="--mapping FILE --language ru")
+	@$(BIN)/python -m orchestration doctor $(ARGS)
 
 run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
 	@$(BIN)/python -m orchestration run $(ARGS)

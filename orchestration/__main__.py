@@ -1,4 +1,4 @@
-"""The command line of the pipeline: `python -m orchestration run [nightly|hourly] [--full-refresh]`."""
+"""The command line of the pipeline: `python -m orchestration run [nightly|hourly]`, or `doctor`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pathlib import Path
 from deploy.connections import ConnectionFailed, connect_clickhouse, connect_postgres
 from deploy.dagster_home import prepare_dagster_home
 from deploy.settings import SettingsError, load_settings
+from orchestration.doctor import command as doctor
 
 
 def main() -> int:
     """Run the command; return the exit code."""
     arguments = _parse_arguments()
+    if arguments.command == "doctor":
+        return doctor.run(arguments)
     try:
         _check_databases()
     except (SettingsError, ConnectionFailed) as error:
@@ -53,6 +56,12 @@ def _parse_arguments() -> argparse.Namespace:
     run.add_argument("job", nargs="?", choices=("nightly", "hourly"), default="nightly")
     run.add_argument("--full-refresh", action="store_true", help="load and build everything from scratch")
     run.add_argument("--stages", type=Path, metavar="FILE", help="write when each stage began and ended, as JSON")
+    doctor.add_arguments(
+        commands.add_parser(
+            "doctor",
+            help="examine the CRM before the first run; exit code 1 when a run would fail or a report be wrong",
+        )
+    )
     return parser.parse_args()
 
 

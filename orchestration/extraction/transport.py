@@ -60,13 +60,9 @@ def choose_transport(asked: AskedTransport, connection: Connection, warehouse: W
     info, server = connection.info, str(getattr(warehouse.client, "url", ""))
     place = (info.host, str(info.port), info.dbname, info.user, server)
     if place not in _reasons_to_push:
-        _reasons_to_push[place] = why_not(connection, warehouse)
-        _logger.info(
-            "rows go %s",
-            f"through this process: {_reasons_to_push[place]}"
-            if _reasons_to_push[place]
-            else "from PostgreSQL to ClickHouse directly",
-        )
+        _reasons_to_push[place] = found = why_not(connection, warehouse)
+        way = f"through this process: {found}" if found else "from PostgreSQL to ClickHouse directly"
+        _logger.info("rows go %s", way)
     reason = _reasons_to_push[place]
     if reason and asked == "pull":
         raise ExtractionError(f"EXTRACTION_TRANSPORT=pull is impossible: {reason}; use auto or push")

@@ -27,8 +27,9 @@ update mail_activity set active = false, write_date = touched() where id = 1;
 insert into mail_message (
     id, model, res_id, message_type, author_id, mail_activity_type_id, date, create_date, write_date
 ) values (9005, 'crm.lead', 4, 'notification', 12, 2, touched(), touched(), touched());
-insert into mail_activity (id, res_model, res_id, activity_type_id, user_id, date_deadline, active, create_date,
-    write_date)
+insert into mail_activity (
+    id, res_model, res_id, activity_type_id, user_id, date_deadline, active, create_date, write_date
+)
 values (901, 'crm.lead', 501, 3, 12, '2025-12-31', true, touched(), touched());
 update res_partner set is_company = true, write_date = touched() where id = 101;
 update res_partner set active = false, write_date = touched() where id = 103;

@@ -99,8 +99,10 @@ from res_company as c, utm_source as s
 -- table: companies
 select
     c.id::text as tenant_id, p.id::text as id, coalesce(p.name, p.id::text) as name,
-    case when p.industry_id = 1 then case c.id when 1 then 'Торговля' else 'Retail' end when p.industry_id = 2 then 'Mining' end
-        as industry,
+    case
+        when p.industry_id = 1 then case c.id when 1 then 'Торговля' else 'Retail' end
+        when p.industry_id = 2 then 'Mining'
+    end as industry,
     p.city, p.user_id::text as owner_user_id, p.create_date at time zone 'UTC' as created_at,
     p.write_date at time zone 'UTC' as updated_at
 from res_company as c, res_partner as p
@@ -143,7 +145,9 @@ select
         1
     )::text as tenant_id,
     l.id::text as id, l.name as title, coalesce(l.team_id::text, 'no-team') as pipeline_id,
-    case when l.active is false then 'lost' when l.stage_id is null then 'no-stage' else l.stage_id::text end as stage_id,
+    case
+        when l.active is false then 'lost' when l.stage_id is null then 'no-stage' else l.stage_id::text
+    end as stage_id,
     l.user_id::text as owner_user_id,
     (select p.commercial_partner_id::text from res_partner as p where p.id = l.partner_id) as company_id,
     l.partner_id::text as contact_id,
@@ -204,10 +208,13 @@ placed as (
 select
     company_id::text as tenant_id, id::text as id, res_id::text as deal_id,
     coalesce(team_id::text, 'no-team') as pipeline_id,
-    case when field = 'stage_id' then old_value::text when new_value is null then stage_then else 'lost' end as from_stage_id,
-    case when field = 'stage_id' then new_value::text when new_value is null then 'lost' else coalesce(stage_then,
-        'no-stage') end
-        as stage_id,
+    case
+        when field = 'stage_id' then old_value::text when new_value is null then stage_then else 'lost'
+    end as from_stage_id,
+    case
+        when field = 'stage_id' then new_value::text when new_value is null then 'lost'
+        else coalesce(stage_then, 'no-stage')
+    end as stage_id,
     (select u.id::text from res_users as u where u.partner_id = author_id) as user_id,
     date at time zone 'UTC' as changed_at,
     case when deal_write_date > write_date then deal_write_date else write_date end at time zone 'UTC' as updated_at
@@ -251,9 +258,9 @@ select
         ) when 1 then 'Europe/Moscow' else 'America/New_York' end
     ) - interval '1 second' as due_at,
     a.done at time zone 'UTC' as completed_at, a.create_date at time zone 'UTC' as created_at,
-    case when a.write_date is null
-        or l.write_date > a.write_date then l.write_date else a.write_date end at time zone 'UTC'
-        as updated_at
+    case
+        when a.write_date is null or l.write_date > a.write_date then l.write_date else a.write_date
+    end at time zone 'UTC' as updated_at
 from (
     select
         'activity-' || id as id, res_id, activity_type_id as type_id, 'open' as status, summary as subject, user_id,

@@ -22,7 +22,9 @@ with won as (
 select
     company_id::text,
     date_trunc(
-        'month', closed at time zone 'UTC' at time zone case company_id when 1 then 'Europe/Moscow' else 'America/New_York' end
+        'month',
+        closed at time zone 'UTC'
+            at time zone case company_id when 1 then 'Europe/Moscow' else 'America/New_York' end
     )::date as month,
     count(*) as deals,
     coalesce(sum(round(expected_revenue, 2)), 0) as amount

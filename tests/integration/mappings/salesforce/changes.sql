@@ -5,14 +5,15 @@ set local search_path to salesforce, public;
 update opportunity set stagename = 'Closed Won', isclosed = true, iswon = true, systemmodstamp = stamped('10 minutes')
 where sfid = sf('006', 7);
 update opportunityhistory set systemmodstamp = stamped('10 minutes') where sfid = sf('008', 72);
-insert into opportunityhistory (sfid, opportunityid, stagename, createdbyid, createddate, systemmodstamp,
-    isdeleted) values
+insert into opportunityhistory (
+    sfid, opportunityid, stagename, createdbyid, createddate, systemmodstamp, isdeleted
+) values
     (sf('008', 9001), sf('006', 7), 'Closed Won', sf('005', 1), stamped('10 minutes'), stamped('10 minutes'), false);
 -- Reopened; lost; given away; deleted; back from the bin; amount gone.
 update opportunity set stagename = 'Proposal', isclosed = false, iswon = false, systemmodstamp = stamped('5 hours')
 where sfid = sf('006', 8);
-update opportunity set stagename = 'Closed Lost', isclosed = true, systemmodstamp = stamped('0') where sfid = sf('006',
-    9);
+update opportunity set stagename = 'Closed Lost', isclosed = true,
+    systemmodstamp = stamped('0') where sfid = sf('006', 9);
 update opportunity set ownerid = sf('005', 9), systemmodstamp = stamped('20 hours') where sfid = sf('006', 10);
 insert into opportunityfieldhistory (sfid, opportunityid, field, oldvalue, newvalue, createddate, isdeleted) values
     (sf('017', 9001), sf('006', 10), 'Owner', 'a', 'b', stamped('20 hours'), false),

@@ -20,7 +20,9 @@ select 'salesforce' as tenant_id, 'sales' as id, 'Sales' as name, 1 as position
 -- table: stages
 select
     'salesforce' as tenant_id, 'sales' as pipeline_id, apiname as id, masterlabel as name, sortorder as position,
-    case apiname when 'Closed Won' then 'won' when 'Renewed' then 'won' when 'Closed Lost' then 'lost' else 'open' end as outcome,
+    case apiname
+        when 'Closed Won' then 'won' when 'Renewed' then 'won' when 'Closed Lost' then 'lost' else 'open'
+    end as outcome,
     defaultprobability::text::numeric as probability, createddate at time zone 'UTC' as created_at,
     systemmodstamp at time zone 'UTC' as updated_at
 from salesforce.opportunitystage
@@ -90,8 +92,10 @@ where not isdeleted and substr(newvalue, 1, 3) = '005'
 -- table: activities
 select
     'salesforce' as tenant_id, sfid as id,
-    case when tasksubtype = 'Call' then 'call' when tasksubtype ~ 'Email' then 'email' when tasksubtype = 'Cadence' then 'other'
-        else 'task' end as activity_type,
+    case
+        when tasksubtype = 'Call' then 'call' when tasksubtype ~ 'Email' then 'email'
+        when tasksubtype = 'Cadence' then 'other' else 'task'
+    end as activity_type,
     case status when 'Completed' then 'completed' when 'Deferred' then 'deferred' else 'open' end as status,
     subject, ownerid as assignee_user_id, substring(whatid from '^006.*') as deal_id, substring(whoid
         from '^00Q.*') as lead_id,

@@ -1,6 +1,6 @@
 -- One organisation. Ids begin with the object's prefix, as in Salesforce.
-create function sf(prefix text, n integer) returns varchar language sql immutable as $$ select prefix || lpad(n::text,
-    15, '0') $$;
+create function sf(prefix text, n integer) returns varchar language sql immutable
+return prefix || lpad(n::text, 15, '0');
 set local search_path to salesforce, public;
 
 insert into "user" (sfid, name, email, department, usertype, isactive, createddate, systemmodstamp, isdeleted)
@@ -43,13 +43,15 @@ select
     'Возможность / opportunity ' || n,
     stage, case when n % 9 > 0 then n * 1234.565 end, date '2024-01-31' + n, stage ~ 'Closed|Renewed',
         stage ~ 'Won|Renewed',
-    sf('005', 1 + n % 10), case when n % 4 > 0 then sf('001', 1 + n % 30) end, case when n % 5 > 0 then sf('003',
-        1 + n % 60) end,
+    sf('005', 1 + n % 10), case when n % 4 > 0 then sf('001', 1 + n % 30) end,
+    case when n % 5 > 0 then sf('003', 1 + n % 60) end,
     timestamp '2024-01-01 22:00' + n * interval '1 day', timestamp '2024-12-01' + n * interval '1 minute',
     case when n % 19 > 0 then false when n % 2 = 0 then true end
 from (
-    select n, (array['Prospecting', 'Closed Won', 'Proposal', 'Closed Lost', 'Renewed', 'Closed Won',
-        'Old stage'])[1 + n % 7] as stage
+    select
+        n,
+        (array['Prospecting', 'Closed Won', 'Proposal', 'Closed Lost', 'Renewed', 'Closed Won', 'Old stage'])[1 + n % 7]
+            as stage
     from generate_series(1, 210) as n
 ) as numbered;
 
@@ -72,8 +74,9 @@ insert into lead (sfid, leadsource, status, convertedopportunityid, createddate,
     (sf('00Q', 902), 'Web', 'Closed', sf('006', 15), '2023-11-01', '2024-12-02', true),
     (sf('00Q', 903), 'Late', 'Closed', sf('006', 1), '2024-11-01', '2024-12-02', false);
 
-insert into opportunityhistory (sfid, opportunityid, stagename, amount, createdbyid, createddate, systemmodstamp,
-    isdeleted)
+insert into opportunityhistory (
+    sfid, opportunityid, stagename, amount, createdbyid, createddate, systemmodstamp, isdeleted
+)
 select sf('008', 10 * n), sf('006', n), 'Prospecting', 1, sf('005', 1), o.createddate,
     o.createddate + interval '2 days', false
 from generate_series(1, 210) as n join opportunity as o on o.sfid = sf('006', n)
@@ -103,8 +106,8 @@ insert into task (
     accountid, isrecurrence, createddate, systemmodstamp, isdeleted
 )
 select
-    case when n <> 33 then sf('00T', n) end, 'Звонок ' || n, (array['Task', 'Call', 'Email', 'ListEmail', 'Cadence',
-        null])[1 + n % 6],
+    case when n <> 33 then sf('00T', n) end, 'Звонок ' || n,
+    (array['Task', 'Call', 'Email', 'ListEmail', 'Cadence', null])[1 + n % 6],
     (array['Completed', 'Not Started', 'Deferred', 'In Progress'])[1 + n % 4], n % 4 = 0,
     case when n % 5 > 0 then date '2024-03-01' + n end,
     case when n % 4 = 0 and n % 12 > 0 then timestamp '2024-03-01 21:00' + n * interval '1 day' end,

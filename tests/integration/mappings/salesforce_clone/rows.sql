@@ -35,11 +35,13 @@ select
     n <> 7,
     timestamptz '2023-02-01Z' + n * interval '1 day'
 from generate_series(1, 12) as n;
--- Users of two tenants; one that left a tenant and came back in another role; one whose membership has no date.
+-- Users of two tenants; one that left a tenant and came back in another role; one with two roles; one whose
+-- membership has no date.
 insert into tenant_users (id, tenant_id, user_id, role, is_active, joined_at) values
     (id_of('tu21'), id_of('t2'), id_of('u2'), 'admin', true, '2023-06-01Z'),
     (id_of('tu22'), id_of('t1'), id_of('u3'), 'user', true, '2023-06-02Z'),
     (id_of('tu23'), id_of('t1'), id_of('u4'), 'owner', false, '2022-01-01Z'),
+    (id_of('tu25'), id_of('t1'), id_of('u2'), 'viewer', true, '2024-01-01Z'),
     (id_of('tu24'), id_of('t3'), id_of('u1'), 'user', null, null);
 
 insert into companies (id, tenant_id, owner_id, name, industry, city, is_active, created_at, updated_at)
@@ -107,14 +109,15 @@ from (
         ])[1 + n % 8] as stage
     from generate_series(1, 300) as n
 ) as numbered;
-insert into opportunities (id, tenant_id, owner_id, contact_id, name, stage, amount, actual_close_date,
-    created_at) values
+insert into opportunities (
+    id, tenant_id, owner_id, contact_id, name, stage, amount, actual_close_date, created_at
+) values
     -- Two deals of one lead, one of a partner, one that will be closed in the future, one whose stage was never set.
     (id_of('first'), id_of('t1'), id_of('u1'), id_of('c8'), 'first', 'CLOSED_WON', 100, '2024-03-31', '2024-03-01'),
     (id_of('again'), id_of('t1'), id_of('u1'), id_of('c8'), 'again', 'CLOSED_WON', 0.01, '2024-04-01', '2024-03-02'),
     (id_of('partner'), id_of('t1'), id_of('u1'), id_of('c4'), 'partner', 'PROPOSAL', 5, null, '2024-03-03'),
-    (id_of('future'), id_of('t2'), id_of('u2'), null, 'future', 'CLOSED_WON', 9999999999999.99, '2099-01-01',
-        '2024-03-04'),
+    (id_of('future'), id_of('t2'), id_of('u2'), null, 'future', 'CLOSED_WON', 9999999999999.99,
+        '2099-01-01', '2024-03-04'),
     (id_of('vague'), id_of('t2'), id_of('u2'), null, 'vague', null, null, null, '2024-03-05');
 
 insert into opportunity_activities (

@@ -31,8 +31,8 @@ select
         position,
     case name when 'Customer' then 'won' when 'Lost' then 'lost' else 'open' end as outcome
 from core.workspace
-cross join unnest(array['New', 'Screening', 'Meeting', 'Proposal', 'Customer', 'Lost']) with ordinality as stage (name,
-    position)
+cross join unnest(array['New', 'Screening', 'Meeting', 'Proposal', 'Customer', 'Lost'])
+    with ordinality as stage (name, position)
 where "databaseSchema" > ''
 
 -- table: companies
@@ -140,8 +140,8 @@ select
     tenant_id, 'task-' || id as id, 'task' as activity_type,
     case state when 'DONE' then 'completed' else 'open' end as status, title as subject,
         "assigneeId"::text as assignee_user_id,
-    nullif(split_part(trim(link, '()'), ',', 1), '') as deal_id, nullif(split_part(trim(link, '()'), ',', 2),
-        '') as company_id,
+    nullif(split_part(trim(link, '()'), ',', 1), '') as deal_id,
+    nullif(split_part(trim(link, '()'), ',', 2), '') as company_id,
     "dueAt" as due_at, null::timestamptz as completed_at, null::integer as duration_minutes, "createdAt" as created_at,
     "updatedAt" as updated_at
 from tasks where "deletedAt" is null

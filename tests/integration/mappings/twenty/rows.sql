@@ -2,8 +2,9 @@
 -- ours.
 create function id_of(name text) returns uuid language sql immutable return md5(name)::uuid;
 
-insert into core.workspace (id, "displayName", subdomain, "databaseSchema", "activationStatus", "createdAt",
-    "updatedAt", "deletedAt")
+insert into core.workspace (
+    id, "displayName", subdomain, "databaseSchema", "activationStatus", "createdAt", "updatedAt", "deletedAt"
+)
 values
     (id_of('w1'), 'Яблоко', 'apple', 'workspace_3ixj3i1a5avy16ptijtb3lae3', 'ACTIVE', '2023-01-01Z', '2023-01-02Z',
         null),
@@ -15,11 +16,12 @@ values
 create procedure core.fill_workspace(schema_name text, size integer) language plpgsql as $body$
 begin
     execute format('set local search_path to %I, public', schema_name);
-    insert into "workspaceMember" (id, "nameFirstName", "nameLastName", "userEmail", "userId", "createdAt", "updatedAt",
-        "deletedAt")
+    insert into "workspaceMember" (
+        id, "nameFirstName", "nameLastName", "userEmail", "userId", "createdAt", "updatedAt", "deletedAt"
+    )
     select
-        id_of('m' || n), case when n <> 3 then 'Анна' else ' ' end, case when n not in (2,
-            3) then 'Smith ' || n else '' end,
+        id_of('m' || n), case when n <> 3 then 'Анна' else ' ' end,
+        case when n not in (2, 3) then 'Smith ' || n else '' end,
         'member@example.com', id_of('user' || n), timestamptz '2023-02-01Z' + n * interval '1 day', '2023-06-01Z',
         case when n = 4 then timestamptz '2024-06-01Z' end
     from generate_series(1, 6) as n;
@@ -40,8 +42,8 @@ begin
         "createdByWorkspaceMemberId", "createdAt", "updatedAt", "deletedAt"
     )
     select
-        id_of('d' || n), 'Сделка ' || n, case when n % 8 > 0 then n::numeric * 1234567891 end, (array['EUR', 'USD', '',
-            null])[1 + n % 4],
+        id_of('d' || n), 'Сделка ' || n, case when n % 8 > 0 then n::numeric * 1234567891 end,
+        (array['EUR', 'USD', '', null])[1 + n % 4],
         case when n % 6 > 0 then timestamptz '2024-01-31 22:30Z' + n * interval '1 day' end,
         (array['NEW', 'CUSTOMER', 'SCREENING', 'MEETING', 'PROPOSAL', 'CUSTOMER'])[1 + n % 6]::opportunity_stage_enum,
         case when n % 5 > 0 then id_of('co' || 1 + n % 20) end, case when n % 4 > 0 then id_of('p' || n) end,
@@ -49,21 +51,22 @@ begin
         timestamptz '2024-06-01Z' + n * interval '1 minute', case when n % 19 = 0 then timestamptz '2024-07-01Z' end
     from generate_series(1, size) as n;
     -- The timeline: two stages in ten minutes are one row, other changes have none, other objects are not ours.
-    insert into "timelineActivity" (id, name, properties, "happensAt", "workspaceMemberId", "targetOpportunityId",
-        "updatedAt", "deletedAt")
+    insert into "timelineActivity" (
+        id, name, properties, "happensAt", "workspaceMemberId", "targetOpportunityId", "updatedAt", "deletedAt"
+    )
     select
         id_of('tl' || n || '/' || step), case when step = 3 then 'linked-task.updated' else 'opportunity.updated' end,
         case step
             when 1 then jsonb_build_object('diff', jsonb_build_object('name', '{"after": "x"}'::jsonb))
             when 2 then jsonb_build_object('diff', jsonb_build_object(
-                'name', '{"before": "a", "after": "b"}'::jsonb, 'stage', jsonb_build_object('before', 'NEW', 'after',
-                    opportunity.stage)
+                'name', '{"before": "a", "after": "b"}'::jsonb,
+                'stage', jsonb_build_object('before', 'NEW', 'after', opportunity.stage)
             ))
             else '{"diff": {"stage": {"before": "NEW", "after": "MEETING"}}}'
         end,
         opportunity."createdAt" + step * interval '3 days', case when n % 5 > 0 then id_of('m1') end, opportunity.id,
         opportunity."createdAt" + step * interval '3 days 5 minutes',
-            case when step = 4 then timestamptz '2024-07-01Z' end
+        case when step = 4 then timestamptz '2024-07-01Z' end
     from generate_series(1, size) as n
     join opportunity on opportunity.id = id_of('d' || n)
     cross join generate_series(1, 4) as step
@@ -73,23 +76,24 @@ begin
         (id_of('tl of nothing'), 'opportunity.updated', '{"diff": {"stage": {"after": "NEW"}}}', null);
     insert into task (id, title, status, "dueAt", "assigneeId", "createdAt", "updatedAt", "deletedAt")
     select
-        id_of('t' || n), 'Задача ' || n, (array['TODO', 'IN_PROGRESS', 'DONE', 'DONE',
-            null])[1 + n % 5]::task_status_enum,
+        id_of('t' || n), 'Задача ' || n,
+        (array['TODO', 'IN_PROGRESS', 'DONE', 'DONE', null])[1 + n % 5]::task_status_enum,
         case when n % 3 > 0 then timestamptz '2024-02-01Z' + n * interval '1 day' end,
-            case when n % 6 > 0 then id_of('m' || 1 + n % 6) end,
+        case when n % 6 > 0 then id_of('m' || 1 + n % 6) end,
         timestamptz '2024-01-20Z' + n * interval '1 hour', timestamptz '2024-02-20Z' + n * interval '1 day',
         case when n % 17 = 0 then timestamptz '2024-07-01Z' end
     from generate_series(1, size) as n;
     insert into "taskTarget" (id, "taskId", "opportunityId", "companyId", "createdAt", "deletedAt")
-    select id_of('tt' || n || '/1'), id_of('t' || n), null::uuid, id_of('co1'), '2024-01-01Z'::timestamptz,
+    select
+        id_of('tt' || n || '/1'), id_of('t' || n), null::uuid, id_of('co1'), timestamptz '2024-01-01Z',
         null::timestamptz
     from generate_series(1, size, 2) as n
     union all
-    select id_of('tt' || n || '/2'), id_of('t' || n), id_of('d' || n), null, '2024-01-03Z', null from generate_series(1,
-        size, 3) as n
+    select id_of('tt' || n || '/2'), id_of('t' || n), id_of('d' || n), null, '2024-01-03Z', null
+    from generate_series(1, size, 3) as n
     union all
-    select id_of('tt' || n || '/3'), id_of('t' || n), id_of('d1'), null, '2024-01-04Z', null from generate_series(1,
-        size, 4) as n
+    select id_of('tt' || n || '/3'), id_of('t' || n), id_of('d1'), null, '2024-01-04Z', null
+    from generate_series(1, size, 4) as n
     union all
     select id_of('tt' || n || '/4'), id_of('t' || n), id_of('d2'), null, '2024-01-02Z', '2024-02-02Z'
     from generate_series(1, size, 5) as n;
@@ -98,14 +102,15 @@ begin
         id_of('e' || n), 'Встреча ' || n, n % 7 = 0, timestamptz '2024-02-01 20:30Z' + n * interval '1 day',
         case when n % 9 > 0 then timestamptz '2024-02-01 21:15Z' + n * interval '1 day' end,
         timestamptz '2024-01-20Z' + n * interval '1 day', '2024-03-01Z',
-            case when n % 10 = 0 then timestamptz '2024-07-01Z' end
+        case when n % 10 = 0 then timestamptz '2024-07-01Z' end
     from generate_series(1, 50) as n;
-    insert into "calendarEventParticipant" (id, "calendarEventId", handle, "isOrganizer", "workspaceMemberId",
-        "createdAt")
+    insert into "calendarEventParticipant" (
+        id, "calendarEventId", handle, "isOrganizer", "workspaceMemberId", "createdAt"
+    )
     select
         id_of('ep' || n || '/' || k), id_of('e' || n), 'guest@example.com', k = n % 5,
         case when (n + k) % 3 > 0 then id_of('m' || 1 + (n + k) % 6) end,
-            timestamptz '2024-01-20Z' + k * interval '1 second'
+        timestamptz '2024-01-20Z' + k * interval '1 second'
     from generate_series(1, 50) as n, generate_series(1, 3) as k;
 end
 $body$;
