@@ -26,7 +26,7 @@ _numbers = count(1)
 
 
 @contextmanager
-def _engine_folder() -> Iterator[Path]:
+def engine_folder() -> Iterator[Path]:
     """Hold a folder for the data of an engine, in memory where there is plenty: nothing in it has to last.
 
     It is not pytest's: each start of pytest closes that one to the other user as whom PostgreSQL runs under root.
@@ -40,7 +40,7 @@ def _engine_folder() -> Iterator[Path]:
 def postgres() -> Iterator[PostgresSettings]:
     """Return how to reach a running PostgreSQL; its user may create databases and roles, and sees all sessions."""
     with (
-        _engine_folder() as data,
+        engine_folder() as data,
         start_postgres(data, username="crm", password="crm-password", database="crm") as server,
     ):
         yield PostgresSettings.model_validate(
@@ -52,7 +52,7 @@ def postgres() -> Iterator[PostgresSettings]:
 def clickhouse() -> Iterator[ClickHouseSettings]:
     """Return how to reach a running ClickHouse."""
     with (
-        _engine_folder() as data,
+        engine_folder() as data,
         start_clickhouse(data, user="warehouse", password="warehouse-password") as server,
     ):
         yield ClickHouseSettings.model_validate(
