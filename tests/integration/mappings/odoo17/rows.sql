@@ -86,7 +86,7 @@ select
     case when n % 4 = 0 then 'lead' else 'opportunity' end,
     case when n % 11 > 0 then 1 + n % 2 end,
     case when n % 7 > 0 then 1 + n % 3 end,
-    case when n % 5 > 0 then 11 + n % 9 end,
+    case when n % 5 > 0 then 12 + 2 * (n / 3 % 4) - n % 2 end,
     case when n % 3 > 0 then 101 + n % 90 end,
     stage_id,
     case when n % 8 > 0 then 1 + n % 3 end,

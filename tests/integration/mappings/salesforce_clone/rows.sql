@@ -1,4 +1,5 @@
--- Two busy tenants and one without rows of its own; ids are digests of readable names.
+-- Two busy tenants and one without rows of its own; ids are digests of readable names. Users, companies, contacts and
+-- deals of an even number belong to the first tenant, those of an odd one to the second.
 create function id_of(name text) returns uuid language sql immutable return md5(name)::uuid;
 
 insert into tenants (id, name, is_active, timezone, locale, created_at, updated_at) values
@@ -48,7 +49,7 @@ insert into companies (id, tenant_id, owner_id, name, industry, city, is_active,
 select
     id_of('co' || n),
     id_of('t' || 1 + n % 2),
-    id_of('u' || 1 + n % 12),
+    id_of('u' || 2 * (n / 2 % 6) + 2 - n % 2),
     case when n % 2 = 0 then 'АО Компания № ' || n else 'Company "' || n || '"' end,
     case when n % 4 > 0 then 'retail' end,
     case when n % 3 > 0 then 'Казань' end,
@@ -65,8 +66,8 @@ insert into contacts (
 select
     id_of('c' || n),
     id_of('t' || 1 + n % 2),
-    id_of('u' || 1 + n % 12),
-    case when n % 3 > 0 then id_of('co' || 1 + n % 40) end,
+    id_of('u' || 2 * (n / 2 % 6) + 2 - n % 2),
+    case when n % 3 > 0 then id_of('co' || 2 * (n / 3 % 20) + 2 - n % 2) end,
     'Пётр',
     'Петров ' || n,
     'contact' || n || '@example.com',
@@ -86,9 +87,9 @@ insert into opportunities (
 select
     id_of('d' || n),
     id_of('t' || 1 + n % 2),
-    id_of('u' || 1 + (n * 5) % 12),
-    case when n % 4 > 0 then id_of('co' || 1 + n % 40) end,
-    case when n % 5 > 0 then id_of('c' || 1 + (n * 3) % 240) end,
+    id_of('u' || 2 * (n / 2 % 6) + 2 - n % 2),
+    case when n % 4 > 0 then id_of('co' || 2 * (n / 3 % 20) + 2 - n % 2) end,
+    case when n % 5 > 0 then id_of('c' || 2 * (n * 3 % 120) + 2 - n % 2) end,
     'Сделка / deal ' || n,
     stage,
     case when n % 9 > 0 then (n * 1234.56 % 100000)::numeric(15, 2) end,
@@ -113,9 +114,9 @@ insert into opportunities (
     id, tenant_id, owner_id, contact_id, name, stage, amount, actual_close_date, created_at
 ) values
     -- Two deals of one lead, one of a partner, one that will be closed in the future, one whose stage was never set.
-    (id_of('first'), id_of('t1'), id_of('u1'), id_of('c8'), 'first', 'CLOSED_WON', 100, '2024-03-31', '2024-03-01'),
-    (id_of('again'), id_of('t1'), id_of('u1'), id_of('c8'), 'again', 'CLOSED_WON', 0.01, '2024-04-01', '2024-03-02'),
-    (id_of('partner'), id_of('t1'), id_of('u1'), id_of('c4'), 'partner', 'PROPOSAL', 5, null, '2024-03-03'),
+    (id_of('first'), id_of('t1'), id_of('u2'), id_of('c8'), 'first', 'CLOSED_WON', 100, '2024-03-31', '2024-03-01'),
+    (id_of('again'), id_of('t1'), id_of('u2'), id_of('c8'), 'again', 'CLOSED_WON', 0.01, '2024-04-01', '2024-03-02'),
+    (id_of('partner'), id_of('t1'), id_of('u2'), id_of('c4'), 'partner', 'PROPOSAL', 5, null, '2024-03-03'),
     (id_of('future'), id_of('t2'), id_of('u2'), null, 'future', 'CLOSED_WON', 9999999999999.99,
         '2099-01-01', '2024-03-04'),
     (id_of('vague'), id_of('t2'), id_of('u2'), null, 'vague', null, null, null, '2024-03-05');
@@ -127,7 +128,7 @@ insert into opportunity_activities (
 select
     id_of('a' || n),
     id_of('d' || 1 + (n * 7) % 300),
-    id_of('u' || 1 + n % 12),
+    id_of('u' || 2 * (n / 2 % 6) + 1 + n % 2),
     (array['call', 'meeting', 'email', 'task', 'note'])[1 + n % 5],
     'Звонок № ' || n,
     timestamptz '2024-02-01Z' + n * interval '1 day',
