@@ -29,7 +29,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "manager_activity": ("activities", "users"),
     "leads_by_source": ("leads",),
     "lead_conversion": ("leads", "deals"),
-    "sales_funnel": ("deals", "stages"),
+    "sales_funnel": ("deals", "pipelines", "stages"),
 }
 
 

@@ -30,6 +30,18 @@ tables:
 """
 
 
+NOTES = """
+  contacts:
+    source: public.notes
+    changed_at: updated_at
+    created_at: created_at
+    deleted: {column: gone, equals: true}
+    columns: {id: id, created_at: created_at, updated_at: updated_at}
+    extra: {note: note}
+"""
+"""A table of notes with everything that a load goes by, as contacts."""
+
+
 def bench_mapping(tables: str, *, timezone: str = "UTC", overlap: int = 0) -> Mapping:
     """Return a mapping of the given tables, written as they stand under `tables:`."""
     return parse_mapping(_HEAD.format(timezone=timezone, overlap=overlap) + tables, "bench.yaml")

@@ -21,18 +21,9 @@ from orchestration.extraction.reconciliation import reconcile_table
 from orchestration.extraction.reconciliation_log import Reconciliation
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.transport import Moved, stream_rows
-from tests.integration.extraction.bench import Bench, bench_mapping
+from tests.integration.extraction.bench import NOTES, Bench, bench_mapping
 from tests.integration.extraction.demo_rows import differences
 
-NOTES = """
-  contacts:
-    source: public.notes
-    changed_at: updated_at
-    created_at: created_at
-    deleted: {column: gone, equals: true}
-    columns: {id: id, created_at: created_at, updated_at: updated_at}
-    extra: {note: note}
-"""
 NOTES_TABLE = """
 create table notes (
     id int primary key, note text, gone boolean default false,
