@@ -17,6 +17,8 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from deploy.settings import ClickHouseSettings, PostgresSettings
 
 CONNECT_TIMEOUT_SECONDS = 10
+# A peer that vanished without a word is noticed within a minute; one that is only slow keeps acknowledging.
+_NOTICE_A_DEAD_PEER = "keepalives=1 keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000"
 # The driver logs a failed connection before it raises; whoever catches the error says it once, in one line.
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
@@ -33,6 +35,7 @@ def connect_postgres(settings: PostgresSettings, *, autocommit: bool = True) -> 
     """
     try:
         return psycopg.connect(
+            _NOTICE_A_DEAD_PEER,
             host=settings.host,
             port=settings.port,
             dbname=settings.database,
