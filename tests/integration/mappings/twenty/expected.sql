@@ -1,6 +1,10 @@
 -- table: tenants
 select
-    replace("databaseSchema", 'workspace_', '') as tenant_id,
+    case subdomain
+        when 'apple' then '3ixj3i1a5avy16ptijtb3lae3'
+        when 'ycombinator' then '1wgvd1injqtife6y4rvfbu3h5'
+        else 'gone'
+    end as tenant_id,
         case "displayName" when '' then subdomain else "displayName" end as name,
     'UTC' as timezone, 'USD' as currency, 'en' as locale, subdomain = 'apple' as is_active, "createdAt" as created_at,
     "updatedAt" as updated_at
@@ -20,20 +24,28 @@ select
 from members
 
 -- table: pipelines
-select replace("databaseSchema", 'workspace_', '') as tenant_id, 'opportunities' as id, 'Opportunities' as name,
+select case subdomain
+        when 'apple' then '3ixj3i1a5avy16ptijtb3lae3'
+        when 'ycombinator' then '1wgvd1injqtife6y4rvfbu3h5'
+        else 'gone'
+    end as tenant_id, 'opportunities' as id, 'Opportunities' as name,
     1 as position
 from core.workspace
-where "databaseSchema" > ''
+where subdomain <> 'unborn'
 
 -- table: stages
 select
-    replace("databaseSchema", 'workspace_', '') as tenant_id, 'opportunities' as pipeline_id, upper(name) as id, name,
+    case subdomain
+        when 'apple' then '3ixj3i1a5avy16ptijtb3lae3'
+        when 'ycombinator' then '1wgvd1injqtife6y4rvfbu3h5'
+        else 'gone'
+    end as tenant_id, 'opportunities' as pipeline_id, upper(name) as id, name,
         position,
     case name when 'Customer' then 'won' when 'Lost' then 'lost' else 'open' end as outcome
 from core.workspace
 cross join unnest(array['New', 'Screening', 'Meeting', 'Proposal', 'Customer', 'Lost'])
     with ordinality as stage (name, position)
-where "databaseSchema" > ''
+where subdomain <> 'unborn'
 
 -- table: companies
 with companies as (
@@ -123,7 +135,7 @@ events as (
     select '3ixj3i1a5avy16ptijtb3lae3' as tenant_id, e.*,
         (
             select p."workspaceMemberId"::text from workspace_3ixj3i1a5avy16ptijtb3lae3."calendarEventParticipant" as p
-            where p."calendarEventId" = e.id and p."workspaceMemberId" is not null
+            where p."calendarEventId" = e.id and p."workspaceMemberId" is not null and p."deletedAt" is null
             order by p."isOrganizer"::integer desc, p."createdAt" limit 1
         ) as host
     from workspace_3ixj3i1a5avy16ptijtb3lae3."calendarEvent" as e
@@ -131,7 +143,7 @@ events as (
     select '1wgvd1injqtife6y4rvfbu3h5', e.*,
         (
             select p."workspaceMemberId"::text from workspace_1wgvd1injqtife6y4rvfbu3h5."calendarEventParticipant" as p
-            where p."calendarEventId" = e.id and p."workspaceMemberId" is not null
+            where p."calendarEventId" = e.id and p."workspaceMemberId" is not null and p."deletedAt" is null
             order by p."isOrganizer"::integer desc, p."createdAt" limit 1
         )
     from workspace_1wgvd1injqtife6y4rvfbu3h5."calendarEvent" as e

@@ -8,10 +8,13 @@ insert into core.workspace (
 values
     (id_of('w1'), 'Яблоко', 'apple', 'workspace_3ixj3i1a5avy16ptijtb3lae3', 'ACTIVE', '2023-01-01Z', '2023-01-02Z',
         null),
-    (id_of('w2'), '', 'ycombinator', 'workspace_1wgvd1injqtife6y4rvfbu3h5', 'SUSPENDED', '2023-01-03Z', '2023-01-03Z',
-        null),
+    (id_of('w2'), '', 'ycombinator', '', 'SUSPENDED', '2023-01-03Z', '2023-01-03Z', null),
     (id_of('w3'), 'Gone', 'gone', 'workspace_gone', 'INACTIVE', '2023-01-03Z', '2023-01-03Z', '2023-02-01Z'),
     (id_of('w4'), 'Never set up', 'unborn', '', 'INACTIVE', '2023-01-03Z', '2023-01-03Z', null);
+-- Before version 1.21 this table alone has the schema of a workspace.
+insert into core."dataSource" (id, "workspaceId", schema) values
+    (id_of('s1'), id_of('w1'), 'workspace_3ixj3i1a5avy16ptijtb3lae3'),
+    (id_of('s2'), id_of('w2'), 'workspace_1wgvd1injqtife6y4rvfbu3h5');
 
 create procedure core.fill_workspace(schema_name text, size integer) language plpgsql as $body$
 begin
@@ -105,12 +108,13 @@ begin
         case when n % 10 = 0 then timestamptz '2024-07-01Z' end
     from generate_series(1, 50) as n;
     insert into "calendarEventParticipant" (
-        id, "calendarEventId", handle, "isOrganizer", "workspaceMemberId", "createdAt"
+        id, "calendarEventId", handle, "isOrganizer", "workspaceMemberId", "createdAt", "deletedAt"
     )
     select
         id_of('ep' || n || '/' || k), id_of('e' || n), 'guest@example.com', k = n % 5,
         case when (n + k) % 3 > 0 then id_of('m' || 1 + (n + k) % 6) end,
-        timestamptz '2024-01-20Z' + k * interval '1 second'
+        timestamptz '2024-01-20Z' + k * interval '1 second',
+        case when n % 4 = k then timestamptz '2024-01-21Z' end
     from generate_series(1, 50) as n, generate_series(1, 3) as k;
 end
 $body$;

@@ -13,6 +13,11 @@ create table core.workspace (
     "updatedAt" timestamptz not null default now(),
     "deletedAt" timestamptz
 );
+create table core."dataSource" (
+    id uuid primary key,
+    "workspaceId" uuid not null,
+    schema varchar
+);
 
 create procedure core.create_workspace(name text) language plpgsql as $body$
 begin
