@@ -17,6 +17,7 @@ from deploy.connections import connect_clickhouse
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
+from orchestration.production_state import ProductionState, keep_production_state
 from orchestration.resources import PipelineResource, export_warehouse
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
@@ -68,8 +69,13 @@ def warehouse_models(
         replica_session(context, pipeline) as session,
         table_lock(session.crm, session.warehouse, "dbt models", wait=WAIT_FOR_OTHERS),
     ):
-        events = dbt.cli(arguments, context=context).stream()
-        yield from with_row_counts(events, connect_clickhouse(settings.clickhouse))
+        invocation = dbt.cli(arguments, context=context)
+        client = connect_clickhouse(settings.clickhouse)
+        yield from with_row_counts(invocation.stream(), client)
+        # A failed build has raised by now; a part of the models is not the state of production.
+        if context.selected_asset_keys == context.assets_def.keys:
+            manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")
+            keep_production_state(client, ProductionState(manifest, as_of, datetime.now(UTC)))
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:
