@@ -1,5 +1,6 @@
 -- Grain: tenant, close day, manager (current owner) with department, manager at the close, pipeline, is_future.
--- Won deals only. A won deal without a close day has day and month NULL: the month (none).
+-- Won deals only. A won deal without a close day has day and month NULL: the month (none). Plans stand on the first day
+-- of their month, pipeline (none).
 with sales as (
     select
         tenant_id,
@@ -16,7 +17,9 @@ with sales as (
         1 as won_deals,
         coalesce(amount_base, 0) as won_amount_base,
         amount is null as deals_without_amount,
-        amount is not null and amount_base is null as deals_without_rate
+        amount is not null and amount_base is null as deals_without_rate,
+        toDecimal64(0, 2) as target_amount_base,
+        0 as target_deals
     from {{ ref('fct_deals') }}
     where outcome = 'won'
 ),
@@ -37,17 +40,43 @@ zero_rows as (
         0 as won_deals,
         toDecimal64(0, 2) as won_amount_base,
         false as deals_without_amount,
-        false as deals_without_rate
+        false as deals_without_rate,
+        toDecimal64(0, 2) as target_amount_base,
+        0 as target_deals
     from {{ ref('int_tenant_months') }} as months
     inner join {{ ref('dim_users') }} as managers on months.tenant_id = managers.tenant_id
     inner join {{ ref('dim_pipelines') }} as pipelines on months.tenant_id = pipelines.tenant_id
     where managers.role = 'manager' and pipelines.pipeline_id != {{ none_member() }}
 ),
 
+targets as (
+    select
+        tenant_id,
+        month as day,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        {{ none_member() }} as manager_at_close_id,
+        {{ none_member() }} as manager_at_close_name,
+        {{ none_member() }} as pipeline_id,
+        {{ none_member() }} as pipeline_name,
+        is_future,
+        0 as won_deals,
+        toDecimal64(0, 2) as won_amount_base,
+        false as deals_without_amount,
+        false as deals_without_rate,
+        target_amount_base,
+        target_deals
+    from {{ ref('fct_sales_targets') }}
+),
+
 rows_of_report as (
     select * from sales
     union all
     select * from zero_rows
+    union all
+    select * from targets
 )
 
 select
@@ -66,6 +95,8 @@ select
     cast(sum(won_deals) as UInt64) as won_deals,
     cast(sum(won_amount_base) as Decimal(18, 2)) as won_amount_base,
     cast(sum(deals_without_amount) as UInt64) as deals_without_amount,
-    cast(sum(deals_without_rate) as UInt64) as deals_without_rate
+    cast(sum(deals_without_rate) as UInt64) as deals_without_rate,
+    cast(sum(target_amount_base) as Decimal(18, 2)) as target_amount_base,
+    cast(sum(target_deals) as UInt64) as target_deals
 from rows_of_report
 group by tenant_id, day, department_id, manager_id, manager_at_close_id, pipeline_id, is_future
