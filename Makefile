@@ -56,11 +56,17 @@ docs: $(VENV)/runtime ## The models' documentation with lineage, on a local port
 
 test: lint types unit integration ## Lint, types, unit and integration tests on real engines
 
-lint: $(VENV)/dev ## ruff, sqlfluff and the import rule
+# A failure of these two tells what is wrong; what to do about it, and why it matters, stands in docs/lint.md.
+EXPLAIN = || { printf '\nWhat each rule wants, why, and how to mend it: docs/lint.md\n' >&2; exit 1; }
+
+lint: $(VENV)/dev ## ruff, sqlfluff, the layers of the models and the import rule; docs/lint.md explains
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests $(EXPLAIN)
 	cd tests/judge && ../../$(BIN)/sqlfluff lint . # its own dialect: PostgreSQL
+	@$(BIN)/python -m orchestration.analyst.seeds
+	@$(BIN)/python -m orchestration.dbt_manifest
+	COLUMNS=200 $(BIN)/dbt-bouncer run --config-file dbt_project/dbt-bouncer.yml --output-only-failures $(EXPLAIN)
 	$(BIN)/lint-imports
 
 types: $(VENV)/dev ## mypy in strict mode

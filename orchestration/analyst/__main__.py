@@ -13,7 +13,7 @@ import json
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +44,7 @@ from orchestration.analyst.workplace import (
     Workplace,
     buildable,
     dbt_folder,
+    failed_tests,
     parse,
     relations,
     run_dbt,
@@ -53,6 +54,7 @@ from orchestration.analyst.workplace import (
 from orchestration.production_state import read_production_state
 
 _DOCS_PORT = 8580
+_ROWS_OF_A_TEST = 5
 
 
 def main() -> int:
@@ -184,7 +186,12 @@ def _announce(place: Workplace) -> None:
 
 
 def _exit_code(place: Workplace, command: str, selection: str, for_dbt: list[str]) -> int:
-    return 0 if run_dbt([*deferred(command, place.paths, place.production.as_of, selection), *for_dbt]).success else 1
+    finished = run_dbt([*deferred(command, place.paths, place.production.as_of, selection), *for_dbt])
+    for test_name, sql in failed_tests(finished):
+        print(f"\nrows behind {test_name}, the first {_ROWS_OF_A_TEST}:")
+        found = place.client.query(f"select * from (\n{sql}\n) limit {_ROWS_OF_A_TEST}")
+        _print_rows(found.column_names, found.result_rows)
+    return 0 if finished.success else 1
 
 
 def _print_difference(model: str, found: Difference) -> None:
@@ -199,7 +206,7 @@ def _print_difference(model: str, found: Difference) -> None:
         _print_rows(("side", *found.compared), found.examples)
 
 
-def _print_rows(columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
+def _print_rows(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))

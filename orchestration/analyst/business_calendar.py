@@ -1,6 +1,6 @@
 """Writes the seed `business_calendar.csv` from the `holidays` library.
 
-`python -m orchestration.analyst.business_calendar` is the command, in the environment of development (`make .venv/dev`).
+`python -m orchestration.analyst.business_calendar` is the command; it needs `make .venv/dev`.
 
 Only the countries and years below are written anew; rows that a person added for other countries stay. Which calendar a
 tenant uses stands in the seed `tenant_calendars.csv`.

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from dbt.artifacts.resources.types import NodeType
+from dbt.artifacts.schemas.results import TestStatus
+from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from deploy.connections import connect_clickhouse
@@ -94,6 +97,15 @@ def run_dbt(arguments: Sequence[str]) -> dbtRunnerResult:
     if result.exception is not None:
         raise CommandError(f"dbt: {str(result.exception).strip()}")
     return result
+
+
+def failed_tests(finished: dbtRunnerResult) -> Iterator[tuple[str, str]]:
+    """Yield name and SQL of each data test that found rows, warnings included; dbt itself only counts them."""
+    if not isinstance(finished.result, RunExecutionResult):
+        return
+    for result in finished.result.results:
+        if result.node.resource_type == NodeType.Test and result.status in {TestStatus.Fail, TestStatus.Warn}:
+            yield result.node.name, result.node.compiled_code or ""
 
 
 def parse(place: Workplace) -> Mapping[str, Any]:
