@@ -126,7 +126,7 @@ def test_only_what_differs_from_production_is_built(environment: dict[str, str])
         state = read_production_state(client)
         assert state is not None
         older = json.loads(state.manifest)
-        older["nodes"]["model.crm_analytics.dim_sources"]["checksum"]["checksum"] = "of other SQL"
+        older["nodes"]["model.crm_analytics.dim_sources"]["raw_code"] = "select 1"
         # The newest row counts; the true state comes back after it.
         keep_production_state(client, ProductionState(json.dumps(older), state.as_of, later(client)))
     analyst(environment, "changed", "--developer", "bob")
