@@ -90,7 +90,10 @@ def test(arguments: argparse.Namespace, for_dbt: list[str]) -> int:
 def show(arguments: argparse.Namespace, for_dbt: list[str]) -> int:
     """Print the first rows of a model as its SQL is now; nothing is built."""
     with workplace(developer(arguments.developer)) as place:
-        _checked_manifest(place, arguments.select)
+        node = buildable(_checked_manifest(place, arguments.select)).get(arguments.select)
+        if node is not None and node["resource_type"] == "seed":
+            path = f"dbt_project/{node['original_file_path']}"
+            raise CommandError(f"'{arguments.select}' is a seed: its rows stand in {path}")
         asked = preview(place.paths, place.production.as_of, arguments.select, arguments.limit)
         # dbt itself would print six columns and dots.
         printed = io.StringIO()

@@ -115,4 +115,6 @@ def preview(paths: Paths, as_of: datetime, model: str, limit: int) -> list[str]:
         raise CommandError(f"LIMIT={limit}: show at least one row")
     if names_in(model) != [model]:
         raise CommandError(f"'{model}': a preview shows one model, without + and other operators")
-    return [*deferred("show", paths, as_of, model), "--limit", str(limit)]
+    # dbt would show the model's tests too, and these need it built.
+    only_itself = ("--exclude", "resource_type:test", "resource_type:unit_test")
+    return [*deferred("show", paths, as_of, model), *only_itself, "--limit", str(limit)]
