@@ -16,7 +16,7 @@
     {%- set target = this.incorporate(type='table') -%}
     {%- set replacement = make_backup_relation(target, 'table') -%}
     {%- set whole_sql = without_changed_keys(sql) -%}
-    {%- set definition = local_md5(whole_sql ~ config.get('order_by') ~ config.get('engine')) -%}
+    {%- set definition = definition_of(whole_sql) -%}
     {%- set has_contract = config.get('contract').enforced -%}
     {%- set reason = why_built_whole(existing, entity, definition) -%}
 
@@ -67,4 +67,25 @@
     {#- Above that, sorting out the changed rows costs more than making all of them. -#}
     {%- if counts[0] * 3 > counts[1] %}{{ return('a third of the keys changed') }}{% endif -%}
     {{ return('') }}
+{% endmacro %}
+
+{#-
+  Returns a fingerprint of what makes a model's rows: its SQL and, as that reads other models, the files of all above it.
+
+  A macro that only those use is not seen: after a change of one, build with `--full-refresh`.
+-#}
+{% macro definition_of(whole_sql) %}
+    {%- set above, files = [model.unique_id], [] -%}
+    {%- for unused in graph.nodes -%}
+        {%- if loop.index0 < above | length -%}
+            {%- for parent in graph.nodes[above[loop.index0]].depends_on.nodes
+                if parent in graph.nodes and parent not in above
+                and graph.nodes[parent].config.get('materialized') not in ['incremental', 'seed']
+                and not graph.nodes[parent].name.startswith('int_changed_') -%}
+                {%- do above.append(parent) -%}
+                {%- do files.append(graph.nodes[parent].checksum.checksum) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(local_md5(whole_sql ~ config.get('order_by') ~ config.get('engine') ~ files | sort | join(' '))) }}
 {% endmacro %}

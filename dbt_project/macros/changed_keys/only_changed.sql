@@ -19,6 +19,28 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#-
+  The condition that limits a history of deals to the changed deals, by the ids of its rows.
+
+  The replica is ordered by them, so that only the rows in question are read and merged; the deal that they belong to now is
+  asked for by `only_changed`.
+-#}
+{% macro only_changed_history(history, alias) -%}
+    {%- if model.resource_type == 'unit_test' -%}
+        true
+    {%- else -%}
+        {%- set versions, changed = ref('stg_crm__' ~ history ~ '_versions'), ref('int_changed_deals') -%}
+        {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
+            /* changed keys */ ({{ alias }}.tenant_id, {{ alias }}.history_id) in (
+                select tenant_id, history_id from {{ versions }}
+                where (tenant_id, deal_id) in (select tenant_id, deal_id from {{ changed }})
+            ) /* end of changed keys */
+        {%- else -%}
+            true
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {#- Returns a model's SQL without the conditions of `only_changed`: the one that builds it whole. -#}
 {% macro without_changed_keys(sql) -%}
     {{ return(modules.re.sub('(?s)/[*] changed keys [*]/.*?/[*] end of changed keys [*]/', 'true', sql)) }}

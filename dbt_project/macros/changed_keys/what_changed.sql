@@ -3,43 +3,48 @@
 
   Returns a dictionary:
     read_until: SQL of how far the sources reach now; measured before any row is read, so that a later load is seen next time.
-    conditions: per source table, the condition on `loaded_at` of rows that a model of the entity has not seen yet; a table
-      that is missing here has nothing new.
+    conditions: per source table, the condition on `loaded_at` of rows that some model of the entity has not seen yet.
     members: the number of the last change of a member that all models of the entity have seen.
-    dimensions: dimensions with members that changed since then.
-    is_first: no model of the entity has a table with a build on record; all of them will be built whole.
+  Nothing is new where no model of the entity has a table with a build on record: all of them will be built whole.
 -#}
 {% macro what_changed(entity) -%}
-    {%- set loads, members = ref('stg_ops__loads'), ref('int_member_changes') -%}
-    {%- set repairs = ref('stg_ops__repairs') -%}
+    {%- set loads, repairs, members = ref('stg_ops__loads'), ref('stg_ops__repairs'), ref('int_member_changes') -%}
     {%- if not execute or flags.WHICH not in ['run', 'build', 'retry'] -%}
-        {{ return({'read_until': 'map()', 'conditions': {}, 'members': 0, 'dimensions': [], 'is_first': true}) }}
+        {{ return({'read_until': "cast(map() as Map(String, Int64))", 'conditions': _nothing_new(), 'members': 0}) }}
     {%- endif -%}
-    {%- set reach = run_query(
-        "select table_name, toUnixTimestamp64Micro(argMax(loaded_until, finished_at)), "
-        ~ "toUnixTimestamp64Micro(max(finished_at)) from " ~ loads ~ " group by table_name order by table_name"
-    ).rows -%}
     {%- set newest_member = run_query("select max(number) from " ~ members).rows[0][0] -%}
-    {%- set entries = ["'members', " ~ newest_member] -%}
-    {%- for row in reach -%}
-        {%- do entries.append("'until " ~ row[0] ~ "', " ~ row[1] ~ ", 'load " ~ row[0] ~ "', " ~ row[2]) -%}
+    {%- set reach = ["'members', " ~ newest_member] -%}
+    {%- set loaded -%}
+        select
+            table_name,
+            toUnixTimestamp64Micro(argMax(loaded_until, finished_at)) as until,
+            toUnixTimestamp64Micro(max(finished_at)) as load
+        from {{ loads }}
+        group by table_name
+        order by table_name
+    {%- endset -%}
+    {%- for row in run_query(loaded).rows -%}
+        {%- do reach.append("'until " ~ row[0] ~ "', " ~ row[1] ~ ", 'load " ~ row[0] ~ "', " ~ row[2]) -%}
     {%- endfor -%}
-    {%- set read_until = "cast(map(" ~ entries | join(', ') ~ ") as Map(String, Int64))" -%}
+    {%- set read_until = "cast(map(" ~ reach | join(', ') ~ ") as Map(String, Int64))" -%}
     {%- set builds = _last_builds(entity) -%}
     {%- if not builds -%}
-        {{ return({'read_until': read_until, 'conditions': {}, 'members': 0, 'dimensions': [], 'is_first': true}) }}
+        {{ return({'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member}) }}
     {%- endif -%}
-    {%- set seen = run_query("select min(read_until['members']) from (" ~ builds ~ ")").rows[0][0] -%}
-    {%- set dimensions = run_query(
-        "select distinct dimension from " ~ members ~ " where number > " ~ seen ~ " order by dimension"
-    ).rows | map(attribute=0) | list -%}
     {{ return({
         'read_until': read_until,
         'conditions': _conditions(builds, loads, repairs),
-        'members': seen,
-        'dimensions': dimensions,
-        'is_first': false,
+        'members': run_query("select min(read_until['members']) from (" ~ builds ~ ")").rows[0][0],
     }) }}
+{%- endmacro %}
+
+{#- Returns conditions by which no row of any source is new. -#}
+{% macro _nothing_new() -%}
+    {%- set conditions = {} -%}
+    {%- for table in ['deals', 'deal_stage_history', 'deal_owner_history', 'leads', 'activities'] -%}
+        {%- do conditions.update({table: 'false'}) -%}
+    {%- endfor -%}
+    {{ return(conditions) }}
 {%- endmacro %}
 
 {#- Returns SQL of the last build of each model of the entity that has a table, or nothing. -#}
@@ -101,7 +106,7 @@
         left join repairs on later.table_name = repairs.table_name
         group by table_name
     {%- endset -%}
-    {%- set conditions = {} -%}
+    {%- set conditions = _nothing_new() -%}
     {%- for row in run_query(since).rows -%}
         {%- do conditions.update({
             row[0]: "loaded_at " ~ ('>=' if row[2] else '>') ~ " fromUnixTimestamp64Micro(" ~ row[1] ~ ", 'UTC')"

@@ -15,6 +15,7 @@ with history as (
     where
         closes.closed_at is not null
         and {{ only_changed('deals', ['history.tenant_id', 'history.deal_id']) }}
+        and {{ only_changed_history('deal_owner_history', 'history') }}
         and {{ only_changed('deals', ['closes.tenant_id', 'closes.deal_id']) }}
 )
 

@@ -17,7 +17,10 @@ with history as (
     from {{ ref('stg_crm__deal_stage_history') }} as history
     inner join {{ ref('stg_crm__deals') }} as deals
         on history.tenant_id = deals.tenant_id and history.deal_id = deals.deal_id
-    where {{ only_changed('deals', ['history.tenant_id', 'history.deal_id']) }} and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
+    where
+        {{ only_changed('deals', ['history.tenant_id', 'history.deal_id']) }}
+        and {{ only_changed_history('deal_stage_history', 'history') }}
+        and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
 ),
 
 -- Filtered here: below, the alias ordinal would take the place of the column in the condition.

@@ -1,5 +1,5 @@
--- Grain: one row per live deal and live stage of its current pipeline that the deal reached, visited or stands on. Nothing
--- here depends on the moment of the run: a visit that lasts is kept as its beginning.
+-- Grain: one row per live deal and live stage of its current pipeline that the deal reached, visited or stands on.
+-- Nothing here depends on the moment of the run: a visit that lasts is kept as its beginning.
 with entries as (
     select
         entries.tenant_id as tenant_id,

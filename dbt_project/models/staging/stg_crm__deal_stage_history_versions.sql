@@ -1,4 +1,5 @@
--- Grain: one row per loaded version of a row of the history, tombstones included: what a load brought, not what holds now.
+-- Grain: one row per loaded version of a row of the history, tombstones included: what a load brought, not what
+-- holds now.
 select
     tenant_id,
     id as history_id,

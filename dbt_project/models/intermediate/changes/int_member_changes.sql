@@ -1,5 +1,5 @@
--- Grain: one row per change of a member of a dimension (stage, pipeline, user, source, tenant, exchange rate) that facts are
--- made with. Members come from small tables that are often loaded whole, so a change is told by content, not by the load.
+-- Grain: one row per change of a member of a dimension (stage, pipeline, user, source, tenant, exchange rate) that
+-- facts are made with. Members come from small tables that are often loaded whole, so a change is told by content.
 {{ config(materialized='incremental', incremental_strategy='append') }}
 with members as (
     select
@@ -52,18 +52,16 @@ with members as (
 ),
 
 recorded as (
-    {% if is_incremental() %}
-        select
-            dimension,
-            tenant_id,
-            parent_id,
-            member_id,
-            argMax(content, number) as content
-        from {{ this }}
-        group by dimension, tenant_id, parent_id, member_id
-    {% else %}
-        select * from members where false
-    {% endif %}
+    select
+        dimension,
+        tenant_id,
+        parent_id,
+        member_id,
+        argMax(content, number) as content,
+        max(number) as last_number
+    from {{ as_built('int_member_changes', 'dimension String, tenant_id String, parent_id String, member_id String, '
+        ~ 'content UInt64, number Int64') }}
+    group by dimension, tenant_id, parent_id, member_id
 ),
 
 versions as (
@@ -94,10 +92,7 @@ select
     -- A member that is gone has no content; 0 stands for it.
     max(content_now) as content,
     -- Numbers only grow, also over a full refresh: models remember the last one that they have seen.
-    greatest(
-        toUnixTimestamp64Micro(now64(6))
-        {%- if is_incremental() %}, (select max(number) + 1 from {{ this }}){% endif %}
-    ) as number
+    greatest(toUnixTimestamp64Micro(now64(6)), (select max(recorded.last_number) + 1 from recorded)) as number
 from versions
 group by dimension, tenant_id, parent_id, member_id
 having max(content_now) != max(content_before)

@@ -1,6 +1,5 @@
 -- Grain: one row per live deal. Its amount in the tenant's currency uses the rate of the close day, or of the as-of day
 -- while it is open.
-{{- built_after('int_changed_leads') }}
 with closes as (
     select * from {{ ref('int_deal_close_moments') }}
     where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
@@ -13,6 +12,15 @@ owners_at_close as (
         owner_at_close_user_id
     from {{ ref('int_deal_owners_at_close') }}
     where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+leads as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__leads') }}
+    -- The leads of changed deals are among the changed leads.
+    where {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
 ),
 
 deals as (
@@ -103,5 +111,5 @@ left join {{ ref('dim_users') }} as managers_at_close
         rated.tenant_id = managers_at_close.tenant_id
         and if(owners_at_close.deal_id is null, rated.owner_user_id, owners_at_close.owner_at_close_user_id)
         = managers_at_close.user_id
-left join {{ ref('stg_crm__leads') }} as leads
+left join leads
     on rated.tenant_id = leads.tenant_id and rated.lead_id = leads.lead_id
