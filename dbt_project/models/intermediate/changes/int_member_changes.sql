@@ -92,7 +92,9 @@ select
     -- A member that is gone has no content; 0 stands for it.
     max(content_now) as content,
     -- Numbers only grow, also over a full refresh: models remember the last one that they have seen.
-    greatest(toUnixTimestamp64Micro(now64(6)), (select max(recorded.last_number) + 1 from recorded)) as number
+    greatest(
+        toUnixTimestamp64Micro(now64(6)), coalesce((select max(recorded.last_number) + 1 from recorded), 0)
+    ) as number
 from versions
 group by dimension, tenant_id, parent_id, member_id
 having max(content_now) != max(content_before)
