@@ -30,3 +30,8 @@ def only_changed(entity: str, columns: list[str]) -> str:
 def only_changed_history(history: str, alias: str) -> str:
     """Return the condition of a whole build."""
     return "true"
+
+
+def is_full_refresh() -> str:
+    """Return that they are not."""
+    return "false"

@@ -33,6 +33,6 @@ select
         ),
         tupleElement(argMin(tuple(from_owner_user_id), ({{ history_order('changed_at', 'history_id') }})), 1)
     ) as owner_at_close_user_id,
-    groupArray(history_id) as history_ids
+    arraySort(groupArray(history_id)) as history_ids
 from history
 group by tenant_id, deal_id

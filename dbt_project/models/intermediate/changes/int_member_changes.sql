@@ -51,16 +51,27 @@ with members as (
     from {{ ref('stg_crm__exchange_rates') }}
 ),
 
+built as (
+    select
+        dimension,
+        tenant_id,
+        parent_id,
+        member_id,
+        content,
+        number
+    from {{ as_built('int_member_changes', 'dimension String, tenant_id String, parent_id String, member_id String, '
+        ~ 'content UInt64, number Int64') }}
+),
+
 recorded as (
     select
         dimension,
         tenant_id,
         parent_id,
         member_id,
-        argMax(content, number) as content,
-        max(number) as last_number
-    from {{ as_built('int_member_changes', 'dimension String, tenant_id String, parent_id String, member_id String, '
-        ~ 'content UInt64, number Int64') }}
+        argMax(content, number) as content
+    from built
+    where not {{ is_full_refresh() }}
     group by dimension, tenant_id, parent_id, member_id
 ),
 
@@ -93,7 +104,7 @@ select
     max(content_now) as content,
     -- Numbers only grow, also over a full refresh: models remember the last one that they have seen.
     greatest(
-        toUnixTimestamp64Micro(now64(6)), coalesce((select max(recorded.last_number) + 1 from recorded), 0)
+        toUnixTimestamp64Micro(now64(6)), coalesce((select max(built.number) + 1 from built), 0)
     ) as number
 from versions
 group by dimension, tenant_id, parent_id, member_id
