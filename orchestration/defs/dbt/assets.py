@@ -21,7 +21,13 @@ from orchestration.production_state import ProductionState, keep_production_stat
 from orchestration.resources import PipelineResource, export_warehouse
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
-_GROUPS = {"staging": "staging", "intermediate": "intermediate", "core": "marts_core", "reports": "marts_reports"}
+_GROUPS = {
+    "staging": "staging",
+    "intermediate": "intermediate",
+    "core": "marts_core",
+    "records": "marts_records",
+    "reports": "marts_reports",
+}
 
 
 class WarehouseTranslator(DagsterDbtTranslator):

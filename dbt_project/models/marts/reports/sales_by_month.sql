@@ -1,30 +1,7 @@
 -- Grain: tenant, close day, manager (current owner) with department, manager at the close, pipeline, is_future.
 -- Won deals only. A won deal without a close day has day and month NULL: the month (none). Plans stand on the first day
 -- of their month, pipeline (none).
-with sales as (
-    select
-        tenant_id,
-        closed_day as day,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name,
-        manager_at_close_id,
-        manager_at_close_name,
-        pipeline_id,
-        pipeline_name,
-        is_future,
-        1 as won_deals,
-        coalesce(amount_base, 0) as won_amount_base,
-        amount is null as deals_without_amount,
-        amount is not null and amount_base is null as deals_without_rate,
-        toDecimal64(0, 2) as target_amount_base,
-        0 as target_deals
-    from {{ ref('fct_deals') }}
-    where outcome = 'won'
-),
-
-zero_rows as (
+with zero_rows as (
     select
         months.tenant_id as tenant_id,
         months.month as day,
@@ -39,8 +16,8 @@ zero_rows as (
         false as is_future,
         0 as won_deals,
         toDecimal64(0, 2) as won_amount_base,
-        false as deals_without_amount,
-        false as deals_without_rate,
+        0 as deals_without_amount,
+        0 as deals_without_rate,
         toDecimal64(0, 2) as target_amount_base,
         0 as target_deals
     from {{ ref('int_tenant_months') }} as months
@@ -64,15 +41,33 @@ targets as (
         is_future,
         0 as won_deals,
         toDecimal64(0, 2) as won_amount_base,
-        false as deals_without_amount,
-        false as deals_without_rate,
+        0 as deals_without_amount,
+        0 as deals_without_rate,
         target_amount_base,
         target_deals
     from {{ ref('fct_sales_targets') }}
 ),
 
 rows_of_report as (
-    select * from sales
+    select
+        tenant_id,
+        day,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        manager_at_close_id,
+        manager_at_close_name,
+        pipeline_id,
+        pipeline_name,
+        is_future,
+        won_deals,
+        won_amount_base,
+        deals_without_amount,
+        deals_without_rate,
+        toDecimal64(0, 2) as target_amount_base,
+        0 as target_deals
+    from {{ ref('sales_by_month_records') }}
     union all
     select * from zero_rows
     union all
