@@ -24,6 +24,7 @@ _GROUPS = {
     "staging": "staging",
     "intermediate": "intermediate",
     "core": "marts_core",
+    "materialized_views": "materialized_views",
     "records": "marts_records",
     "reports": "marts_reports",
 }
