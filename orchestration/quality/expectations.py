@@ -21,11 +21,10 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from great_expectations.core.validation_definition import ValidationDefinition
-from great_expectations.data_context import AbstractDataContext
-from great_expectations.expectations import (
-    ExpectColumnValuesToBeBetween,
-    ExpectColumnValuesToBeNull,
-)
+from great_expectations.data_context.data_context.abstract_data_context import AbstractDataContext
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
+from great_expectations.expectations.core.expect_column_values_to_be_null import ExpectColumnValuesToBeNull
 from great_expectations.expectations.expectation import Expectation
 
 from orchestration.quality.data_docs import finish_pages, write_index
@@ -104,9 +103,7 @@ def evidence_frame(suite: TableSuite, evidence: Evidence) -> pd.DataFrame:
     records: list[dict[str, object]] = []
     for name, finding in evidence.measurement.findings.items():
         for example in finding.examples:
-            records.append(
-                dict(zip(_KEY, (example.tenant, example.key), strict=True)) | {name: example.value or _EMPTY}
-            )
+            records.append({"tenant_id": example.tenant, "row": example.key, name: example.value or _EMPTY})
     for name, figures in evidence.figures.items():
         for figure in figures:
             records.append({"tenant_id": figure.tenant, "row": figure.told, name: figure.value})
@@ -192,14 +189,13 @@ def _outcomes(suite: TableSuite, evidence: Evidence, judged: Mapping[str, bool])
 
 def _context(folder: Path) -> AbstractDataContext:
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     for site in list(context.get_site_names()):
         context.delete_data_docs_site(site)
     context.add_data_docs_site(
         site_name=_SITE,
         site_config={
             "class_name": "SiteBuilder",
-            "show_how_to_buttons": False,
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
         },

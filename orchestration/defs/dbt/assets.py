@@ -20,7 +20,13 @@ from orchestration.extraction.lock import table_lock
 from orchestration.resources import PipelineResource, export_warehouse
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
-_GROUPS = {"staging": "staging", "intermediate": "intermediate", "core": "marts_core", "reports": "marts_reports"}
+_GROUPS = {
+    "staging": "staging",
+    "intermediate": "intermediate",
+    "core": "marts_core",
+    "reports": "marts_reports",
+    "quality": "marts_quality",
+}
 
 
 class WarehouseTranslator(DagsterDbtTranslator):
