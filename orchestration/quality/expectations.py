@@ -73,7 +73,7 @@ class Judge:
             result = definition.run(
                 batch_parameters={"dataframe": evidence_frame(suite, evidence)},
                 result_format={
-                    "result_format": "SUMMARY",
+                    "result_format": "COMPLETE",
                     "partial_unexpected_count": EXAMPLES,
                     "unexpected_index_column_names": list(_KEY),
                 },
