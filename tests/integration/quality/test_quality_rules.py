@@ -16,7 +16,15 @@ from orchestration.quality.measure import measure
 from orchestration.quality.suite import ReferenceRule, RowRule, TableSuite, load_suites
 from orchestration.quality.verdict import RuleOutcome, broken
 from orchestration.quality.volume import accept_counts, accepted_counts, append_counts, create_row_counts
-from tests.integration.quality.landed import NOWHERE, Breach, breach_of_reference, breach_of_row_rule, land, withdraw
+from tests.integration.quality.landed import (
+    NOWHERE,
+    Breach,
+    breach_of_reference,
+    breach_of_row_rule,
+    copy_rows,
+    land,
+    withdraw,
+)
 
 SUITES = load_suites()
 
@@ -42,6 +50,14 @@ def outcomes(
     return {each.name: each for each in Judge(docs).judge(suite, evidence).outcomes}
 
 
+MANY = {"id": "concat('broken-', toString(number))"}
+
+
+def many(warehouse: Warehouse, suite: TableSuite, rows: int) -> str:
+    one = f"(select * from {warehouse.replica(suite.table)} final where tenant_id = 'volga' limit 1)"
+    return f"(select * from {one} as one cross join numbers({rows}) as n)"
+
+
 def found(warehouse: Warehouse, suite: TableSuite, rule: RowRule | ReferenceRule) -> Finding:
     return measure(warehouse, suite, now=datetime.now(UTC)).findings[rule.name]
 
@@ -54,7 +70,7 @@ def assert_found(
     try:
         after = outcomes(warehouse, suite, docs)[rule.name]
     finally:
-        withdraw(warehouse, suite, breach)
+        withdraw(warehouse, suite)
     assert after.broken == before.broken + 1
     assert not after.kept
     tenant = breach.columns.get("tenant_id", "").strip("'")
@@ -105,18 +121,14 @@ def test_a_tombstone_breaks_no_rule(warehouse: Warehouse, tmp_path: Path) -> Non
     breach = Breach({"id": "'broken-row'", "amount": "-5", "_deleted": "1"}, "broken-row")
     land(warehouse, suite, breach)
     assert outcomes(warehouse, suite, tmp_path / "docs") == before
-    withdraw(warehouse, suite, breach)
+    withdraw(warehouse, suite)
 
 
 def test_at_most_ten_rows_are_named_and_all_are_counted(warehouse: Warehouse, tmp_path: Path) -> None:
     suite = SUITES["deals"]
-    table = warehouse.replica("deals")
-    warehouse.run(
-        f"insert into {table} select * except (number) replace (concat('broken-', toString(number)) as id, "
-        f"toDecimal64(-1, 2) as amount) from (select * from {table} final limit 1) as one cross join numbers(25) as n"
-    )
+    copy_rows(warehouse, suite, MANY | {"amount": "toDecimal64(-1, 2)"}, many(warehouse, suite, 25))
     found = outcomes(warehouse, suite, tmp_path / "docs")["amount_is_not_negative"]
-    warehouse.run(f"delete from {table} where startsWith(id, 'broken-')", {"mutations_sync": 2})
+    withdraw(warehouse, suite)
     assert found.broken == 25
     assert len(found.examples) == 10
     assert found.examples[0].value == "-1"
@@ -191,17 +203,13 @@ def test_a_small_loss_is_no_finding(warehouse: Warehouse, lost_rows: None, tmp_p
 @pytest.mark.parametrize("table", [suite.table for suite in SUITES.values() if suite.volume.rows_added])
 def test_a_day_unlike_its_weekday_is_found(warehouse: Warehouse, table: str, tmp_path: Path) -> None:
     suite = SUITES[table]
-    name = warehouse.replica(table)
     created = suite.canonical.partition_column
     before = outcomes(warehouse, suite, tmp_path / "docs")["rows_of_the_day_are_usual"]
     assert before.kept
-    warehouse.run(
-        f"insert into {name} select * except (number) replace (concat('broken-', toString(number)) as id, "
-        f"toStartOfDay(now64(6, 'UTC')) - toIntervalHour(3) as {created}) "
-        f"from (select * from {name} final where tenant_id = 'volga' limit 1) as one cross join numbers(900) as n"
-    )
+    yesterday = "toStartOfDay(now64(6, 'UTC')) - toIntervalHour(3)"
+    copy_rows(warehouse, suite, MANY | {str(created): yesterday}, many(warehouse, suite, 900))
     found = outcomes(warehouse, suite, tmp_path / "docs")["rows_of_the_day_are_usual"]
-    warehouse.run(f"delete from {name} where startsWith(id, 'broken-')", {"mutations_sync": 2})
+    withdraw(warehouse, suite)
     assert not found.kept
     assert [example.tenant for example in found.examples] == ["volga"]
     assert "median of the 8 before" in found.examples[0].value
@@ -222,7 +230,7 @@ def test_docs_name_the_rows_and_fetch_nothing(warehouse: Warehouse, tmp_path: Pa
     land(warehouse, suite, breach)
     docs = tmp_path / "docs"
     found = examine(warehouse, [suite], now=datetime.now(UTC), run_id="docs", docs=docs)
-    withdraw(warehouse, suite, breach)
+    withdraw(warehouse, suite)
     assert found.docs == docs / "index.html"
     pages = {page: page.read_text(encoding="utf-8") for page in docs.rglob("*.html")}
     assert "amount_is_not_negative" in pages[found.docs]
