@@ -16,7 +16,7 @@ from tests.integration.pipeline.conftest import Company
 
 def change(company: Company, statement: str) -> None:
     with connect_postgres(company.crm) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 def rows(company: Company, query: str) -> list[tuple[Any, ...]]:

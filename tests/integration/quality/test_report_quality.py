@@ -76,11 +76,15 @@ def frame(client: Client, query: str) -> pd.DataFrame:
     return pd.DataFrame(result.result_rows, columns=list(result.column_names))
 
 
+def records(rows: pd.DataFrame) -> list[Any]:
+    return list(rows.itertuples())
+
+
 def marked(client: Client, report: str, issue: str) -> dict[tuple[str, Any], tuple[int, int, float]]:
     found = frame(client, f"select * from analytics.report_quality where report = '{report}' and issue = '{issue}'")
     return {
         (row.tenant_id, None if pd.isna(row.month) else row.month): (row.records_affected, row.records_total, row.share)
-        for row in found.itertuples()
+        for row in records(found)
     }
 
 
@@ -91,7 +95,7 @@ def test_issues_are_those_that_the_report_sums(client: Client, report: str, issu
     sums = mart.groupby(["tenant_id", "month"], dropna=False).sum().reset_index()
     expected = {
         (row.tenant_id, None if pd.isna(row.month) else row.month): (row.affected, row.total, row.affected / row.total)
-        for row in sums.itertuples()
+        for row in records(sums)
         if row.total
     }
     assert sum(row[0] for row in expected.values()) > 0
@@ -135,7 +139,7 @@ def test_lost_deals_of_unknown_stage_are_those_of_the_funnel(client: Client) -> 
 def test_severity_follows_the_thresholds_of_the_seed(client: Client) -> None:
     rows = frame(client, "select * from analytics.report_quality")
     assert set(rows.severity) == {"none", "low", "high"}
-    for row in rows.itertuples():
+    for row in records(rows):
         expected = "high" if row.share >= row.threshold_high else "low" if row.share >= row.threshold_low else "none"
         assert row.severity == (expected if row.records_affected else "none")
         assert row.text_en != row.text_ru
