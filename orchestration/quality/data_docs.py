@@ -21,6 +21,8 @@ _REMOTE = re.compile(r"<link\b[^>]*href=\"https?://[^>]*>")
 _NEWSLETTER = re.compile(r"<(form|footer)\b.*?</\1>", re.DOTALL)
 _REMOTE_STYLE = re.compile(r"url\('https?://[^)]*'\)")
 _REMOTE_LINK = re.compile(r"<a\b[^>]*href=\"https?://[^>]*>(.*?)</a>", re.DOTALL)
+# Shares of what was given to Great Expectations, not of the table: the counts of the table stand in each description.
+_SHARES = re.compile(r"\d[\d,]* unexpected values? found\.[^<]*?total rows\.")
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*src=\"https?://[^>]*>")
 
 _PAGE = """<!DOCTYPE html>
@@ -56,7 +58,7 @@ def finish_pages(folder: Path) -> None:
 
 def offline(page: str, styles: str) -> str:
     """Return a page without scripts and without anything that is fetched, with `styles` at the end of its head."""
-    for pattern in (_SCRIPTS, _REMOTE, _NEWSLETTER, _REMOTE_IMAGE):
+    for pattern in (_SCRIPTS, _REMOTE, _NEWSLETTER, _REMOTE_IMAGE, _SHARES):
         page = pattern.sub("", page)
     page = _REMOTE_STYLE.sub("none", page)
     return _REMOTE_LINK.sub(r"\1", page).replace("</head>", styles, 1)

@@ -120,7 +120,10 @@ def _expectation(kind: SuiteKind, rule: Any, evidence: Evidence) -> Expectation:
     }
     limit = _limit(rule)
     if limit is not None:
-        return ExpectColumnValuesToBeBetween(**shared, max_value=limit, description=f"{rule.name}: {_told(rule)}")
+        largest = max(evidence.figures[rule.name], key=lambda figure: figure.value, default=None)
+        seen = f"largest {largest.value:g}, {largest.tenant}: {largest.told}" if largest else "nothing to compare yet"
+        described = f"{rule.name}: {_told(rule)} — {seen}"
+        return ExpectColumnValuesToBeBetween(**shared, max_value=limit, description=described)
     finding = evidence.measurement.findings.get(rule.name, Finding(0))
     counted = finding.skipped or f"{finding.broken:,} of {evidence.measurement.rows:,} live rows break it"
     return ExpectColumnValuesToBeNull(**shared, description=f"{rule.name}: {_told(rule)} — {counted}")

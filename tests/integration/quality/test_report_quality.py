@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from clickhouse_connect.driver.client import Client
+from dagster import AssetCheckResult
 
 from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.settings import REPOSITORY
-from orchestration.dbt_failing_rows import read_failing_rows
+from orchestration.dbt_failing_rows import with_failing_rows
 from orchestration.dbt_manifest import load_dbt_project
 from tests.integration.pipeline.conftest import Company
 
@@ -186,10 +187,17 @@ def test_a_failed_dbt_test_names_its_rows(firm: Company, client: Client, tmp_pat
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert finished.returncode == 1, finished.stdout
-    for name in names:
-        compiled = next((tmp_path / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8")
-        found = read_failing_rows(client, compiled)
-        assert found is not None, name
-        assert len(found.rows) == 1
-        assert "deal_id broken-row" in found.sentence()
+    failed = [AssetCheckResult(passed=False, asset_key="fct_deals", check_name=name) for name in names]
+    told = list(with_failing_rows(failed, client, tmp_path))
     client.command("delete from analytics.fct_deals where deal_id = 'broken-row'")
+    assert [event.check_name for event in told] == list(names)
+    for event in told:
+        assert "deal_id broken-row" in event.description
+        rows = event.metadata["failing_rows"].value
+        assert len(rows) == 1
+        assert "broken-row" in rows[0].data["deal_id"]
+
+
+def test_a_passed_dbt_test_is_left_as_it_is(client: Client, tmp_path: Path) -> None:
+    passed = AssetCheckResult(passed=True, asset_key="fct_deals", check_name="fct_deals_manager_exists")
+    assert list(with_failing_rows([passed], client, tmp_path)) == [passed]
