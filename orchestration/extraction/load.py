@@ -28,6 +28,7 @@ from orchestration.extraction.history import keep_history, record_changes, refus
 from orchestration.extraction.lock import check_table_lock, table_lock
 from orchestration.extraction.mapping import Mapping
 from orchestration.extraction.plan import TablePlan
+from orchestration.extraction.reconciliation_log import create_reconciliation_log
 from orchestration.extraction.replica import (
     Warehouse,
     create_databases,
@@ -153,6 +154,7 @@ def _load(
     started, clock = datetime.now(UTC), time.monotonic()
     create_databases(warehouse)
     create_state_table(warehouse)
+    create_reconciliation_log(warehouse)
     catalog, plan, sources = plan_sources(connection, mapping, table)
     present = existing_columns(warehouse, table)
     state = latest_state(warehouse, mapping.name, table)

@@ -1,5 +1,10 @@
 -- Grain: one row per live deal: its outcome now and, if it is closed, when.
 -- History is trusted where it covers the deal; elsewhere the CRM's own close moment or date.
+with closes as (
+    select * from {{ ref('int_deal_history_closes') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+)
+
 select
     deals.tenant_id as tenant_id,
     deals.deal_id as deal_id,
@@ -23,5 +28,6 @@ left join {{ ref('stg_crm__stages') }} as stages
         deals.tenant_id = stages.tenant_id
         and deals.pipeline_id = stages.pipeline_id
         and deals.stage_id = stages.stage_id
-left join {{ ref('int_deal_history_closes') }} as closes
+left join closes
     on deals.tenant_id = closes.tenant_id and deals.deal_id = closes.deal_id
+where {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}

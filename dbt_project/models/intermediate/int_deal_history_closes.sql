@@ -16,7 +16,7 @@ with entries as (
         ) as last_outcome
     from {{ ref('int_deal_stage_entries') }}
     -- Entry 0 is inferred, not recorded.
-    where ordinal > 0
+    where ordinal > 0 and {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
 ),
 
 runs as (
@@ -53,3 +53,4 @@ inner join {{ ref('stg_crm__deals') }} as deals
         and closes.deal_id = deals.deal_id
         and closes.last_pipeline_id = deals.pipeline_id
         and closes.last_stage_id = deals.stage_id
+where {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}

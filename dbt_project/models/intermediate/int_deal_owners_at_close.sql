@@ -12,7 +12,11 @@ with history as (
     from {{ ref('stg_crm__deal_owner_history') }} as history
     inner join {{ ref('int_deal_close_moments') }} as closes
         on history.tenant_id = closes.tenant_id and history.deal_id = closes.deal_id
-    where closes.closed_at is not null
+    where
+        closes.closed_at is not null
+        and {{ only_changed('deals', ['history.tenant_id', 'history.deal_id']) }}
+        and {{ only_changed_history('deal_owner_history', 'history') }}
+        and {{ only_changed('deals', ['closes.tenant_id', 'closes.deal_id']) }}
 )
 
 select
@@ -28,6 +32,7 @@ select
             1
         ),
         tupleElement(argMin(tuple(from_owner_user_id), ({{ history_order('changed_at', 'history_id') }})), 1)
-    ) as owner_at_close_user_id
+    ) as owner_at_close_user_id,
+    arraySort(groupArray(history_id)) as history_ids
 from history
 group by tenant_id, deal_id

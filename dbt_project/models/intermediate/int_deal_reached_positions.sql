@@ -24,7 +24,10 @@ history as (
             entries.tenant_id = deals.tenant_id
             and entries.deal_id = deals.deal_id
             and entries.pipeline_id = deals.pipeline_id
-    where entries.is_live_stage
+    where
+        entries.is_live_stage
+        and {{ only_changed('deals', ['entries.tenant_id', 'entries.deal_id']) }}
+        and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
     group by entries.tenant_id, entries.deal_id
 )
 
@@ -47,3 +50,4 @@ inner join funnel
     on deals.tenant_id = funnel.tenant_id and deals.pipeline_id = funnel.pipeline_id
 left join history
     on deals.tenant_id = history.tenant_id and deals.deal_id = history.deal_id
+where {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}

@@ -17,6 +17,10 @@ with history as (
     from {{ ref('stg_crm__deal_stage_history') }} as history
     inner join {{ ref('stg_crm__deals') }} as deals
         on history.tenant_id = deals.tenant_id and history.deal_id = deals.deal_id
+    where
+        {{ only_changed('deals', ['history.tenant_id', 'history.deal_id']) }}
+        and {{ only_changed_history('deal_stage_history', 'history') }}
+        and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
 ),
 
 -- Filtered here: below, the alias ordinal would take the place of the column in the condition.
@@ -29,6 +33,7 @@ entries as (
     select
         tenant_id,
         deal_id,
+        toNullable(history_id) as history_id,
         ordinal,
         pipeline_id,
         stage_id,
@@ -38,6 +43,7 @@ entries as (
     select
         tenant_id,
         deal_id,
+        null as history_id,
         0 as ordinal,
         pipeline_id,
         assumeNotNull(from_stage_id) as stage_id,
@@ -48,6 +54,7 @@ entries as (
 select
     entries.tenant_id as tenant_id,
     entries.deal_id as deal_id,
+    entries.history_id as history_id,
     toUInt32(entries.ordinal) as ordinal,
     entries.pipeline_id as pipeline_id,
     entries.stage_id as stage_id,

@@ -25,6 +25,7 @@ _GROUPS = {
     "staging": "staging",
     "intermediate": "intermediate",
     "core": "marts_core",
+    "records": "marts_records",
     "reports": "marts_reports",
     "quality": "marts_quality",
 }

@@ -27,3 +27,4 @@ from {{ ref('stg_crm__activities') }} as activities
 inner join {{ ref('dim_tenants') }} as tenants on activities.tenant_id = tenants.tenant_id
 left join {{ ref('dim_users') }} as managers
     on activities.tenant_id = managers.tenant_id and activities.assignee_user_id = managers.user_id
+where {{ only_changed('activities', ['activities.tenant_id', 'activities.activity_id']) }}

@@ -1,78 +1,21 @@
 -- Grain: one row per live deal and live stage of its current pipeline that the deal reached, visited or stands on.
-with visits as (
-    select
-        entries.tenant_id as tenant_id,
-        entries.deal_id as deal_id,
-        entries.stage_id as stage_id,
-        sum(
-            intDiv(
-                greatest(
-                    toUnixTimestamp64Micro(coalesce(entries.left_at, tenants.as_of))
-                    - toUnixTimestamp64Micro(entries.entered_at),
-                    0
-                ),
-                1000000
-            )
-        ) as seconds_in_stage
-    from {{ ref('int_deal_stage_entries') }} as entries
-    inner join {{ ref('dim_tenants') }} as tenants on entries.tenant_id = tenants.tenant_id
-    inner join {{ ref('stg_crm__deals') }} as deals
-        on
-            entries.tenant_id = deals.tenant_id
-            and entries.deal_id = deals.deal_id
-            and entries.pipeline_id = deals.pipeline_id
-    where
-        entries.outcome = 'open'
-        and entries.is_live_stage
-        -- An inferred first stage was visited only if the deal existed before its first recorded change.
-        and not (entries.ordinal = 0 and entries.entered_at >= entries.left_at)
-    group by entries.tenant_id, entries.deal_id, entries.stage_id
-),
-
-deal_stages as (
-    select
-        deals.tenant_id as tenant_id,
-        deals.deal_id as deal_id,
-        stages.pipeline_id as pipeline_id,
-        stages.pipeline_name as pipeline_name,
-        stages.stage_id as stage_id,
-        stages.stage_name as stage_name,
-        stages.stage_position as stage_position,
-        stages.outcome as outcome,
-        stages.is_funnel_stage
-        and coalesce(stages.stage_position <= reached.reached_position, false) as is_reached,
-        stages.stage_id = deals.stage_id as is_current,
-        is_reached
-        and reached.is_lost_stage_unknown
-        and stages.stage_position = min(if(stages.is_funnel_stage, stages.stage_position, 2147483647)) over (
-            partition by deals.tenant_id, deals.deal_id
-        ) as is_lost_stage_unknown,
-        visits.seconds_in_stage as seconds_in_stage
-    from {{ ref('stg_crm__deals') }} as deals
-    inner join {{ ref('dim_stages') }} as stages
-        on deals.tenant_id = stages.tenant_id and deals.pipeline_id = stages.pipeline_id
-    left join {{ ref('int_deal_reached_positions') }} as reached
-        on deals.tenant_id = reached.tenant_id and deals.deal_id = reached.deal_id
-    left join visits
-        on
-            deals.tenant_id = visits.tenant_id
-            and deals.deal_id = visits.deal_id
-            and stages.stage_id = visits.stage_id
-    where stages.is_live
-)
-
 select
-    tenant_id,
-    deal_id,
-    pipeline_id,
-    pipeline_name,
-    stage_id,
-    stage_name,
-    stage_position,
-    outcome,
-    is_reached,
-    is_current,
-    coalesce(is_lost_stage_unknown, false) as is_lost_stage_unknown,
-    seconds_in_stage
-from deal_stages
-where is_reached or is_current or seconds_in_stage is not null
+    stages.tenant_id as tenant_id,
+    stages.deal_id as deal_id,
+    stages.pipeline_id as pipeline_id,
+    stages.pipeline_name as pipeline_name,
+    stages.stage_id as stage_id,
+    stages.stage_name as stage_name,
+    stages.stage_position as stage_position,
+    stages.outcome as outcome,
+    stages.is_reached as is_reached,
+    stages.is_current as is_current,
+    stages.is_lost_stage_unknown as is_lost_stage_unknown,
+    stages.ended_visits_seconds
+    + if(
+        stages.lasting_visit_since is null,
+        0,
+        {{ whole_seconds('stages.lasting_visit_since', 'tenants.as_of') }}
+    ) as seconds_in_stage
+from {{ ref('int_deal_stages') }} as stages
+inner join {{ ref('dim_tenants') }} as tenants on stages.tenant_id = tenants.tenant_id

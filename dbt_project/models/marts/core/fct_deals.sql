@@ -1,6 +1,29 @@
 -- Grain: one row per live deal. Its amount in the tenant's currency uses the rate of the close day, or of the as-of day
 -- while it is open.
-with deals as (
+with closes as (
+    select * from {{ ref('int_deal_close_moments') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+owners_at_close as (
+    select
+        tenant_id,
+        deal_id,
+        owner_at_close_user_id
+    from {{ ref('int_deal_owners_at_close') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+leads as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__leads') }}
+    -- The leads of changed deals are among the changed leads.
+    where {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
+),
+
+deals as (
     select
         deals.tenant_id as tenant_id,
         deals.deal_id as deal_id,
@@ -24,8 +47,9 @@ with deals as (
         coalesce(closes.closed_day, tenants.as_of_day) as rate_day
     from {{ ref('stg_crm__deals') }} as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    inner join {{ ref('int_deal_close_moments') }} as closes
+    inner join closes
         on deals.tenant_id = closes.tenant_id and deals.deal_id = closes.deal_id
+    where {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
 ),
 
 rated as (
@@ -80,12 +104,12 @@ left join {{ ref('dim_pipelines') }} as pipelines
     on rated.tenant_id = pipelines.tenant_id and rated.pipeline_id = pipelines.pipeline_id
 left join {{ ref('dim_users') }} as managers
     on rated.tenant_id = managers.tenant_id and rated.owner_user_id = managers.user_id
-left join {{ ref('int_deal_owners_at_close') }} as owners_at_close
+left join owners_at_close
     on rated.tenant_id = owners_at_close.tenant_id and rated.deal_id = owners_at_close.deal_id
 left join {{ ref('dim_users') }} as managers_at_close
     on
         rated.tenant_id = managers_at_close.tenant_id
         and if(owners_at_close.deal_id is null, rated.owner_user_id, owners_at_close.owner_at_close_user_id)
         = managers_at_close.user_id
-left join {{ ref('stg_crm__leads') }} as leads
+left join leads
     on rated.tenant_id = leads.tenant_id and rated.lead_id = leads.lead_id

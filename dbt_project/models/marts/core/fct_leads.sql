@@ -1,5 +1,10 @@
 -- Grain: one row per live lead, duplicates included and marked.
-with leads as (
+with conversions as (
+    select * from {{ ref('int_lead_conversions') }}
+    where {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
+),
+
+leads as (
     select
         leads.tenant_id as tenant_id,
         leads.lead_id as lead_id,
@@ -17,8 +22,9 @@ with leads as (
         coalesce(conversions.is_won, false) as is_won
     from {{ ref('stg_crm__leads') }} as leads
     inner join {{ ref('stg_crm__tenants') }} as tenants on leads.tenant_id = tenants.tenant_id
-    left join {{ ref('int_lead_conversions') }} as conversions
+    left join conversions
         on leads.tenant_id = conversions.tenant_id and leads.lead_id = conversions.lead_id
+    where {{ only_changed('leads', ['leads.tenant_id', 'leads.lead_id']) }}
 )
 
 select

@@ -1,22 +1,5 @@
 -- Grain: tenant, creation day, source, manager (current owner) with department. Marked duplicates are counted apart.
-with leads as (
-    select
-        tenant_id,
-        created_day as day,
-        source_id,
-        source_name,
-        source_group,
-        source_type,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name,
-        not is_duplicate as leads,
-        is_duplicate as duplicate_leads
-    from {{ ref('fct_leads') }}
-),
-
-zero_rows as (
+with zero_rows as (
     select
         months.tenant_id as tenant_id,
         months.month as day,
@@ -28,15 +11,28 @@ zero_rows as (
         {{ none_member() }} as department_name,
         {{ none_member() }} as manager_id,
         {{ none_member() }} as manager_name,
-        false as leads,
-        false as duplicate_leads
+        0 as leads,
+        0 as duplicate_leads
     from {{ ref('int_tenant_months') }} as months
     inner join {{ ref('dim_sources') }} as sources on months.tenant_id = sources.tenant_id
     where sources.source_id != {{ none_member() }}
 ),
 
 rows_of_report as (
-    select * from leads
+    select
+        tenant_id,
+        day,
+        source_id,
+        source_name,
+        source_group,
+        source_type,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        leads,
+        duplicate_leads
+    from {{ ref('leads_by_source_records') }}
     union all
     select * from zero_rows
 )

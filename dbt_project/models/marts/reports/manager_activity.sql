@@ -1,40 +1,6 @@
 -- Grain: tenant, day, manager (assignee) with department. Completed activities by completion day; overdue open tasks by
 -- due day; zeros for each day of each active manager.
-with completed as (
-    select
-        tenant_id,
-        completed_day as day,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name,
-        activity_type,
-        1 as completed,
-        duration_minutes as minutes,
-        0 as overdue_open_tasks,
-        is_completed_without_date as completed_without_date
-    from {{ ref('fct_activities') }}
-    where is_completed
-),
-
-overdue as (
-    select
-        tenant_id,
-        due_day as day,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name,
-        activity_type,
-        0 as completed,
-        toInt64(0) as minutes,
-        1 as overdue_open_tasks,
-        false as completed_without_date
-    from {{ ref('fct_activities') }}
-    where is_overdue_task
-),
-
-zero_rows as (
+with zero_rows as (
     select
         managers.tenant_id as tenant_id,
         dates.day as day,
@@ -42,11 +8,15 @@ zero_rows as (
         managers.department_name as department_name,
         managers.user_id as manager_id,
         managers.user_name as manager_name,
-        '' as activity_type,
-        0 as completed,
+        0 as tasks,
+        0 as calls,
+        0 as meetings,
+        0 as emails,
+        0 as other,
+        0 as total,
         toInt64(0) as minutes,
         0 as overdue_open_tasks,
-        false as completed_without_date
+        0 as completed_without_date
     from {{ ref('dim_users') }} as managers
     inner join {{ ref('dim_tenants') }} as tenants on managers.tenant_id = tenants.tenant_id
     inner join {{ ref('dim_dates') }} as dates on true
@@ -58,9 +28,23 @@ zero_rows as (
 ),
 
 rows_of_report as (
-    select * from completed
-    union all
-    select * from overdue
+    select
+        tenant_id,
+        day,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        tasks,
+        calls,
+        meetings,
+        emails,
+        other,
+        total,
+        minutes,
+        overdue_open_tasks,
+        completed_without_date
+    from {{ ref('manager_activity_records') }}
     union all
     select * from zero_rows
 )
@@ -73,12 +57,12 @@ select
     any(department_name) as department_name,
     manager_id,
     any(manager_name) as manager_name,
-    cast(sumIf(completed, activity_type = 'task') as UInt64) as tasks,
-    cast(sumIf(completed, activity_type = 'call') as UInt64) as calls,
-    cast(sumIf(completed, activity_type = 'meeting') as UInt64) as meetings,
-    cast(sumIf(completed, activity_type = 'email') as UInt64) as emails,
-    cast(sumIf(completed, activity_type = 'other') as UInt64) as other,
-    cast(sum(completed) as UInt64) as total,
+    cast(sum(tasks) as UInt64) as tasks,
+    cast(sum(calls) as UInt64) as calls,
+    cast(sum(meetings) as UInt64) as meetings,
+    cast(sum(emails) as UInt64) as emails,
+    cast(sum(other) as UInt64) as other,
+    cast(sum(total) as UInt64) as total,
     cast(sum(minutes) as Int64) as minutes,
     cast(sum(overdue_open_tasks) as UInt64) as overdue_open_tasks,
     cast(sum(completed_without_date) as UInt64) as completed_without_date

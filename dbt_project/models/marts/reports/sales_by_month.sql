@@ -1,27 +1,6 @@
 -- Grain: tenant, close day, manager (current owner) with department, manager at the close, pipeline, is_future.
 -- Won deals only. A won deal without a close day has day and month NULL: the month (none).
-with sales as (
-    select
-        tenant_id,
-        closed_day as day,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name,
-        manager_at_close_id,
-        manager_at_close_name,
-        pipeline_id,
-        pipeline_name,
-        is_future,
-        1 as won_deals,
-        coalesce(amount_base, 0) as won_amount_base,
-        amount is null as deals_without_amount,
-        amount is not null and amount_base is null as deals_without_rate
-    from {{ ref('fct_deals') }}
-    where outcome = 'won'
-),
-
-zero_rows as (
+with zero_rows as (
     select
         months.tenant_id as tenant_id,
         months.month as day,
@@ -36,8 +15,8 @@ zero_rows as (
         false as is_future,
         0 as won_deals,
         toDecimal64(0, 2) as won_amount_base,
-        false as deals_without_amount,
-        false as deals_without_rate
+        0 as deals_without_amount,
+        0 as deals_without_rate
     from {{ ref('int_tenant_months') }} as months
     inner join {{ ref('dim_users') }} as managers on months.tenant_id = managers.tenant_id
     inner join {{ ref('dim_pipelines') }} as pipelines on months.tenant_id = pipelines.tenant_id
@@ -45,7 +24,23 @@ zero_rows as (
 ),
 
 rows_of_report as (
-    select * from sales
+    select
+        tenant_id,
+        day,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        manager_at_close_id,
+        manager_at_close_name,
+        pipeline_id,
+        pipeline_name,
+        is_future,
+        won_deals,
+        won_amount_base,
+        deals_without_amount,
+        deals_without_rate
+    from {{ ref('sales_by_month_records') }}
     union all
     select * from zero_rows
 )

@@ -1,0 +1,20 @@
+{#-
+  The table of a model as the last build left it; nothing where there is none.
+
+  What changed is found by looking at what a model holds before it is built again, so ref() would be a circle.
+  Args: `structure`, names and types of the columns that are read, for a model that has no table yet.
+-#}
+{% macro as_built(name, structure) -%}
+    {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == name -%}
+            {%- set relation = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) -%}
+            {%- if relation is not none -%}{{ return(relation) }}{%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return('null(\'' ~ (structure | replace("'", "\\'")) ~ '\')') }}
+{%- endmacro %}
+
+{#- Whether models are asked to be built whole, as SQL. -#}
+{% macro is_full_refresh() -%}
+    {{ 'true' if should_full_refresh() else 'false' }}
+{%- endmacro %}

@@ -1,0 +1,91 @@
+{#-
+  Materialization for heavy models: a build costs what changed since the last one, not what there is.
+
+  The model is written as if it were always built whole. Where it reads a large input it adds `only_changed(…)`, which limits
+  it to the keys of `int_changed_<entity>`; a whole build takes that condition out again. Settings: `meta.changed_by` is the
+  entity (deals, leads, activities); the table has one or more rows per key of it.
+
+  Built by changed keys, the table is first cloned (parts are linked, not copied), the changed keys are deleted from the
+  clone and inserted anew, and the clone takes the table's place in one step: readers see the old rows or the new ones,
+  and a build that breaks off leaves the table as it was. How far the build has read is logged after that, so a crash in
+  between only means doing it again.
+-#}
+{% materialization changed_keys, adapter='clickhouse' %}
+    {%- set entity = config.get('meta')['changed_by'] -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set replacement = make_backup_relation(target, 'table') -%}
+    {%- set whole_sql = without_changed_keys(sql) -%}
+    {%- set definition = definition_of(whole_sql) -%}
+    {%- set has_contract = config.get('contract').enforced -%}
+    {%- set reason = why_built_whole(existing, entity, definition) -%}
+
+    {{ drop_relation_if_exists(load_cached_relation(replacement)) }}
+    {{ run_hooks(pre_hooks) }}
+
+    {% if existing is none %}
+        {% call statement('main') %}{{ get_create_table_as_sql(False, target, whole_sql) }}{% endcall %}
+    {% elif not existing.can_exchange or existing.type != 'table' %}
+        {% do exceptions.raise_compiler_error(existing ~ " cannot be exchanged; drop it, or keep it in a database of engine Atomic") %}
+    {% elif reason %}
+        {% call statement('main') %}{{ get_create_table_as_sql(False, replacement, whole_sql) }}{% endcall %}
+        {% do exchange_tables_atomic(replacement, existing) %}
+    {% else %}
+        {%- set key = entity_key(entity) | join(', ') -%}
+        {% do clickhouse__create_empty_table(False, replacement, whole_sql, has_contract) %}
+        {% do run_query("alter table " ~ replacement ~ on_cluster_clause(replacement) ~ " attach partition all from " ~ existing) %}
+        {% do run_query(
+            "delete from " ~ replacement ~ on_cluster_clause(replacement)
+            ~ " where (" ~ key ~ ") in (select " ~ key ~ " from " ~ changed_keys_relation(entity) ~ ")"
+        ) %}
+        {% call statement('main') %}{{ clickhouse__insert_into(replacement, sql, has_contract) }}{% endcall %}
+        {% do exchange_tables_atomic(replacement, existing) %}
+    {% endif %}
+    {% do log_build(target, entity, definition, reason) %}
+
+    {% do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=True)) %}
+    {% do persist_docs(target, model) %}
+    {{ run_hooks(post_hooks) }}
+    {% do adapter.commit() %}
+    {{ drop_relation_if_exists(replacement) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{#- Returns why a model must be built whole, or an empty text where building its changed keys is right and pays. -#}
+{% macro why_built_whole(existing, entity, definition) %}
+    {%- if existing is none %}{{ return('there is no table yet') }}{% endif -%}
+    {%- if should_full_refresh() %}{{ return('asked for') }}{% endif -%}
+    {%- set last = run_query(
+        "select argMax(definition, built_at) from " ~ model_builds() ~ " where relation = '" ~ this ~ "' having count() > 0"
+    ).rows -%}
+    {%- if not last %}{{ return('no build is on record') }}{% endif -%}
+    {%- if last[0][0] != definition %}{{ return('the model was edited') }}{% endif -%}
+    {%- set changed = changed_keys_relation(entity) -%}
+    {%- set counts = run_query(
+        "select (select count() from " ~ changed ~ "), (select uniq(" ~ entity_key(entity) | join(', ') ~ ") from " ~ existing ~ ")"
+    ).rows[0] -%}
+    {#- Above that, sorting out the changed rows costs more than making all of them. -#}
+    {%- if counts[0] * 3 > counts[1] %}{{ return('a third of the keys changed') }}{% endif -%}
+    {{ return('') }}
+{% endmacro %}
+
+{#-
+  Returns a fingerprint of what makes a model's rows: its SQL and, as that reads other models, the files of all above it.
+
+  A macro that only those use is not seen: after a change of one, build with `--full-refresh`.
+-#}
+{% macro definition_of(whole_sql) %}
+    {%- set above, files = [model.unique_id], [] -%}
+    {%- for unused in graph.nodes -%}
+        {%- if loop.index0 < above | length -%}
+            {%- for parent in graph.nodes[above[loop.index0]].depends_on.nodes
+                if parent in graph.nodes and parent not in above
+                and graph.nodes[parent].config.get('materialized') not in ['incremental', 'seed']
+                and not graph.nodes[parent].name.startswith('int_changed_') -%}
+                {%- do above.append(parent) -%}
+                {%- do files.append(graph.nodes[parent].checksum.checksum) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(local_md5(whole_sql ~ config.get('order_by') ~ config.get('engine') ~ files | sort | join(' '))) }}
+{% endmacro %}

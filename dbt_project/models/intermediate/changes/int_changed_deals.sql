@@ -1,0 +1,207 @@
+-- Grain: one row per deal that may have changed since some model of deals was last built, and one with empty ids
+-- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
+{% set news = what_changed('deals') %}
+with new_stage_history as (
+    select
+        tenant_id,
+        history_id,
+        deal_id
+    from {{ ref('stg_crm__deal_stage_history_versions') }}
+    where {{ news.conditions.deal_stage_history }}
+),
+
+rows_of_stage_history as (
+    select
+        tenant_id,
+        history_id
+    from new_stage_history
+),
+
+new_owner_history as (
+    select
+        tenant_id,
+        history_id,
+        deal_id
+    from {{ ref('stg_crm__deal_owner_history_versions') }}
+    where {{ news.conditions.deal_owner_history }}
+),
+
+rows_of_owner_history as (
+    select
+        tenant_id,
+        history_id
+    from new_owner_history
+),
+
+new_leads as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__lead_versions') }}
+    where {{ news.conditions.leads }}
+),
+
+members as (
+    select
+        dimension,
+        tenant_id,
+        parent_id,
+        member_id
+    from {{ ref('int_member_changes') }}
+    where number > {{ news.members }}
+),
+
+changed_pipelines as (
+    select
+        tenant_id,
+        if(dimension = 'stage', parent_id, member_id) as pipeline_id
+    from members
+    where dimension in ('stage', 'pipeline')
+),
+
+changed_users as (
+    select
+        tenant_id,
+        member_id
+    from members
+    where dimension = 'user'
+),
+
+changed_tenants as (
+    select tenant_id
+    from members
+    where dimension = 'tenant'
+),
+
+-- The days on which a changed rate may count.
+rate_days as (
+    select
+        rates.tenant_id as tenant_id,
+        rates.parent_id as currency,
+        addDays(toDate32(rates.member_id), ages.number) as day
+    from members as rates
+    cross join numbers({{ var('exchange_rate_max_age_days') }} + 1) as ages
+    where rates.dimension = 'exchange_rate'
+),
+
+built_deals as (
+    select
+        tenant_id,
+        deal_id,
+        lead_id,
+        currency,
+        amount,
+        closed_day,
+        is_future
+    from {{ as_built('fct_deals', 'tenant_id String, deal_id String, lead_id String, currency String, '
+        ~ 'amount Decimal(18, 2), closed_day Nullable(Date32), is_future Bool') }}
+),
+
+built_entries as (
+    select
+        tenant_id,
+        deal_id,
+        history_id,
+        pipeline_id
+    from {{ as_built(
+        'int_deal_stage_entries',
+        'tenant_id String, deal_id String, history_id String, pipeline_id String'
+    ) }}
+),
+
+built_owners as (
+    select
+        tenant_id,
+        deal_id,
+        arrayJoin(history_ids) as history_id
+    from {{ as_built('int_deal_owners_at_close', 'tenant_id String, deal_id String, history_ids Array(String)') }}
+),
+
+changed as (
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('stg_crm__deal_versions') }}
+    where {{ news.conditions.deals }}
+    union all
+    select
+        tenant_id,
+        deal_id
+    from new_stage_history
+    union all
+    select
+        tenant_id,
+        deal_id
+    from new_owner_history
+    union all
+    -- A row of the history that moved to another deal leaves the old one as well.
+    select
+        tenant_id,
+        deal_id
+    from built_entries
+    where (tenant_id, history_id) in (select rows_of_stage_history.* from rows_of_stage_history)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from built_owners
+    where (tenant_id, history_id) in (select rows_of_owner_history.* from rows_of_owner_history)
+    union all
+    -- Whether a deal is a direct one depends on its lead.
+    select
+        tenant_id,
+        deal_id
+    from built_deals
+    where (tenant_id, lead_id) in (select new_leads.* from new_leads)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('stg_crm__deals') }}
+    where
+        (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
+        or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        or tenant_id in (select changed_tenants.* from changed_tenants)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from built_entries
+    where (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('stg_crm__deal_owner_history') }}
+    where
+        (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        or (tenant_id, from_owner_user_id) in (select changed_users.* from changed_users)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from built_deals
+    where (tenant_id, currency, closed_day) in (select rate_days.* from rate_days)
+    union all
+    -- What time alone changes: the rate of open deals in another currency, and closes that were in the future.
+    select
+        deals.tenant_id as tenant_id,
+        deals.deal_id as deal_id
+    from built_deals as deals
+    inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
+    where
+        (deals.closed_day is null and deals.amount is not null and deals.currency != tenants.currency)
+        or deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
+)
+
+select
+    tenant_id,
+    deal_id,
+    {{ news.read_until }} as read_until
+from changed
+group by tenant_id, deal_id
+union all
+select
+    '' as tenant_id,
+    '' as deal_id,
+    {{ news.read_until }} as read_until

@@ -1,0 +1,94 @@
+-- Grain: one row per lead that may have changed since some model of leads was last built, and one with empty ids
+-- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
+{% set news = what_changed('leads') %}
+with members as (
+    select
+        dimension,
+        tenant_id,
+        member_id
+    from {{ ref('int_member_changes') }}
+    where number > {{ news.members }}
+),
+
+changed_sources as (
+    select
+        tenant_id,
+        member_id
+    from members
+    where dimension = 'source'
+),
+
+changed_users as (
+    select
+        tenant_id,
+        member_id
+    from members
+    where dimension = 'user'
+),
+
+changed_tenants as (
+    select tenant_id
+    from members
+    where dimension = 'tenant'
+),
+
+changed_deals as (
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('int_changed_deals') }}
+),
+
+built_deals as (
+    select
+        tenant_id,
+        deal_id,
+        lead_id
+    from {{ as_built('fct_deals', 'tenant_id String, deal_id String, lead_id Nullable(String)') }}
+),
+
+changed as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__lead_versions') }}
+    where {{ news.conditions.leads }}
+    union all
+    -- A deal converts the lead that it refers to now and no longer the one that it referred to.
+    select
+        tenant_id,
+        assumeNotNull(lead_id) as lead_id
+    from {{ ref('stg_crm__deals') }}
+    where
+        lead_id is not null
+        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+    union all
+    select
+        tenant_id,
+        assumeNotNull(lead_id) as lead_id
+    from built_deals
+    where
+        lead_id is not null
+        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+    union all
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__leads') }}
+    where
+        (tenant_id, source_id) in (select changed_sources.* from changed_sources)
+        or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        or tenant_id in (select changed_tenants.* from changed_tenants)
+)
+
+select
+    tenant_id,
+    lead_id,
+    {{ news.read_until }} as read_until
+from changed
+group by tenant_id, lead_id
+union all
+select
+    '' as tenant_id,
+    '' as lead_id,
+    {{ news.read_until }} as read_until

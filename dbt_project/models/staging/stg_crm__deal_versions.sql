@@ -1,0 +1,6 @@
+-- Grain: one row per loaded version of a deal, tombstones included: what a load brought, not what holds now.
+select
+    tenant_id,
+    id as deal_id,
+    _extracted_at as loaded_at
+from {{ source('crm', 'deals') }}
