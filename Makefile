@@ -9,7 +9,7 @@ BENCHMARK_VENV := .venv-benchmark
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports quality-check quality-docs quality-accept test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,15 @@ run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
 
 reports: $(VENV)/runtime ## Print the five reports (TENANT=id REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.environment api.reports $(if $(TENANT),--tenant $(TENANT)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+quality-check: $(VENV)/runtime ## Validate the suites of the landed tables (orchestration/quality/suites)
+	@$(BIN)/python -m orchestration.quality check
+
+quality-docs: $(VENV)/runtime ## Where the Data Docs of the last night lie, to open in a browser
+	@$(BIN)/python -m orchestration.quality docs
+
+quality-accept: $(VENV)/runtime ## Accept a loss of rows that was meant (TABLE=deals)
+	@$(BIN)/python -m deploy.environment orchestration.quality accept $(or $(TABLE),deals)
 
 test: lint types unit integration ## Lint, types, unit and integration tests on real engines
 

@@ -97,7 +97,7 @@ def write_stages(stages: Iterable[Stage], path: Path) -> None:
 
 def stage_of_step(step_key: str) -> str:
     """Return the stage to which a step belongs."""
-    if step_key == "reconciliation":
+    if step_key in ("reconciliation", "quality"):
         return step_key
     return "extraction" if step_key.startswith("crm__") else "dbt build"
 

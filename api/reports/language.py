@@ -50,6 +50,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "not mapped: the CRM's mapping fills none of: {tables}",
         "нет данных: в описании CRM не заполнены таблицы: {tables}",
     ),
+    "caution": ("Caution", "Осторожно"),
+    "notice": ("Note", "К сведению"),
+    "footnote": (
+        "{word}: {text}: {affected} of {total} ({share})",
+        "{word}: {text}: {affected} из {total} ({share})",
+    ),
     "not_built": (
         "The marts are not built yet. Run the nightly job first: make run",
         "Витрины ещё не построены. Сначала выполните ночное задание: make run",

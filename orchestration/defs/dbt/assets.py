@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from deploy.connections import connect_clickhouse
+from orchestration.dbt_failing_rows import with_failing_rows
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
@@ -27,6 +28,7 @@ _GROUPS = {
     "materialized_views": "materialized_views",
     "records": "marts_records",
     "reports": "marts_reports",
+    "quality": "marts_quality",
 }
 
 
@@ -75,8 +77,9 @@ def warehouse_models(
         replica_session(context, pipeline) as session,
         table_lock(session.crm, session.warehouse, "dbt models", wait=WAIT_FOR_OTHERS),
     ):
-        events = dbt.cli(arguments, context=context).stream()
-        yield from with_row_counts(events, connect_clickhouse(settings.clickhouse))
+        invocation = dbt.cli(arguments, context=context)
+        client = connect_clickhouse(settings.clickhouse)
+        yield from with_failing_rows(with_row_counts(invocation.stream(), client), client, invocation.target_path)
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:
