@@ -6,10 +6,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
+# The analyst's commands: python -m orchestration.analyst --help
+ANALYST := $(BIN)/python -m orchestration.analyst
+AS_DEVELOPER = $(if $(DEV),--developer "$(DEV)")
+needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports quality-check quality-docs quality-accept test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,13 +42,40 @@ quality-docs: $(VENV)/runtime ## Where the Data Docs of the last night lie, to o
 quality-accept: $(VENV)/runtime ## Accept a loss of rows that was meant (TABLE=deals)
 	@$(BIN)/python -m deploy.environment orchestration.quality accept $(or $(TABLE),deals)
 
+dbt: $(VENV)/runtime ## Build models into your own schema, the rest from production (MODEL=fct_deals+ DEV=name)
+	@$(ANALYST) build --select "$(call needed,MODEL)" $(AS_DEVELOPER) $(ARGS)
+
+dbt-show: $(VENV)/runtime ## Preview a model, built nowhere (MODEL=sales_by_month LIMIT=20)
+	@$(ANALYST) show --select "$(call needed,MODEL)" $(if $(LIMIT),--limit $(LIMIT)) $(AS_DEVELOPER) $(ARGS)
+
+dbt-test: $(VENV)/runtime ## Unit and data tests of models in your own schema (MODEL=fct_deals DEV=name)
+	@$(ANALYST) test --select "$(call needed,MODEL)" $(AS_DEVELOPER) $(ARGS)
+
+dbt-changed: $(VENV)/runtime ## Build in your own schema all that differs from production, and what depends on it (DEV=name)
+	@$(ANALYST) changed $(AS_DEVELOPER) $(ARGS)
+
+dbt-diff: $(VENV)/runtime ## Compare a model in your own schema with production's, row by row (MODEL=sales_by_month DEV=name)
+	@$(ANALYST) diff --select "$(call needed,MODEL)" $(AS_DEVELOPER) $(ARGS)
+
+dbt-drop-dev: $(VENV)/runtime ## Drop your own schema, dev_<name>_*, and nothing else (DEV=name)
+	@$(ANALYST) drop $(AS_DEVELOPER)
+
+docs: $(VENV)/runtime ## The models' documentation with lineage, on a local port (ARGS="--no-serve" only writes it)
+	@$(ANALYST) docs $(ARGS)
+
 test: lint types unit integration ## Lint, types, unit and integration tests on real engines
 
-lint: $(VENV)/dev ## ruff, sqlfluff and the import rule
+# A failure of these two tells what is wrong; what to do about it, and why it matters, stands in docs/lint.md.
+EXPLAIN = || { printf '\nWhat each rule wants, why, and how to mend it: docs/lint.md\n' >&2; exit 1; }
+
+lint: $(VENV)/dev ## ruff, sqlfluff, the layers of the models and the import rule; docs/lint.md explains
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests $(EXPLAIN)
 	cd tests/judge && ../../$(BIN)/sqlfluff lint . # its own dialect: PostgreSQL
+	@$(BIN)/python -m orchestration.analyst.seeds
+	@$(BIN)/python -m orchestration.dbt_manifest
+	COLUMNS=200 $(BIN)/dbt-bouncer run --config-file dbt_project/dbt-bouncer.yml --output-only-failures $(EXPLAIN)
 	$(BIN)/lint-imports
 
 types: $(VENV)/dev ## mypy in strict mode

@@ -48,6 +48,16 @@ class ClickHouseSettings(_Section):
     password: SecretStr = Field(alias="CLICKHOUSE_PASSWORD")
     secure: bool = Field(alias="CLICKHOUSE_SECURE", default=False)
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead a child process here; the password is among them in plain text."""
+        return {
+            "CLICKHOUSE_HOST": self.host,
+            "CLICKHOUSE_PORT": str(self.port),
+            "CLICKHOUSE_USER": self.username,
+            "CLICKHOUSE_PASSWORD": self.password.get_secret_value(),
+            "CLICKHOUSE_SECURE": str(self.secure).lower(),
+        }
+
 
 class Settings(_Section):
     """Everything the pipeline reads from its environment.

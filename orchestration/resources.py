@@ -33,12 +33,4 @@ def export_warehouse(settings: Settings) -> None:
     dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
     visible to other users of the machine.
     """
-    warehouse = settings.clickhouse
-    os.environ.update(
-        CLICKHOUSE_HOST=warehouse.host,
-        CLICKHOUSE_PORT=str(warehouse.port),
-        CLICKHOUSE_USER=warehouse.username,
-        CLICKHOUSE_PASSWORD=warehouse.password.get_secret_value(),
-        CLICKHOUSE_SECURE=str(warehouse.secure).lower(),
-        DBT_THREADS=str(settings.dbt_threads),
-    )
+    os.environ.update(settings.clickhouse.environment(), DBT_THREADS=str(settings.dbt_threads))

@@ -25,6 +25,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "total_to_date": ("Total to date", "Итого на сегодня"),
     "future": ("In the future", "В будущем"),
     "none": ("(none)", "(нет)"),
+    "attainment": ("Plan reached", "Выполнение плана"),
     "share": ("Share", "Доля"),
     "cohort_rate": ("Cohort rate", "Когорта, %"),
     "rate_30d": ("30 days", "30 дней"),

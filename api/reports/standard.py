@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -84,14 +83,14 @@ def _footnotes(client: Client, tenant: Tenant, mart: str, language: Language) ->
 
 
 def sales_by_month(client: Client, tenant: Tenant, language: Language) -> Iterator[ReportTable]:
-    """Won deals and sales: the last twelve months, the month (none), what lies in the future, the total to date."""
+    """Won deals and sales beside the plan: the last twelve months, the month (none), the future, the total to date."""
     mart = "sales_by_month"
-    measures = ("won_deals", "won_amount_base", "deals_without_amount", "deals_without_rate")
     found = _query(
         client,
         """
         select
-            month, is_future, sum(won_deals), sum(won_amount_base), sum(deals_without_amount), sum(deals_without_rate)
+            month, is_future, sum(won_deals), sum(target_deals), sum(won_amount_base), sum(target_amount_base),
+            sum(deals_without_amount), sum(deals_without_rate)
         from analytics.sales_by_month
         where tenant_id = {tenant:String} and (month >= {since:Date32} or month is null)
         group by month, is_future
@@ -100,27 +99,34 @@ def sales_by_month(client: Client, tenant: Tenant, language: Language) -> Iterat
         tenant=tenant.id,
         since=first_of_month(tenant.as_of_day, _MONTHS_SHOWN - 1),
     )
+    sums = range(2, 8)
     to_date = [row for row in found if not row[1]]
-    rows: list[tuple[Value, ...]] = [
-        (language.month(row[0]) if row[0] else language.word("none"), *row[2:]) for row in to_date
-    ]
+    rows = [_with_attainment(language.month(row[0]) if row[0] else language.word("none"), *row[2:]) for row in to_date]
     future = [row for row in found if row[1]]
     if future:
-        rows.append((language.word("future"), *_sums(future, range(2, 6))))
+        rows.append(_with_attainment(language.word("future"), *_sums(future, sums)))
     yield ReportTable(
         title=language.title(mart),
         scope=language.word("last_12_months"),
         columns=(
             Column(language.label(mart, "month"), Format.TEXT),
-            Column(language.label(mart, measures[0]), Format.COUNT),
-            Column(language.label(mart, measures[1]), Format.MONEY),
-            Column(language.label(mart, measures[2]), Format.COUNT),
-            Column(language.label(mart, measures[3]), Format.COUNT),
+            Column(language.label(mart, "won_deals"), Format.COUNT),
+            Column(language.label(mart, "target_deals"), Format.COUNT),
+            Column(language.label(mart, "won_amount_base"), Format.MONEY),
+            Column(language.label(mart, "target_amount_base"), Format.MONEY),
+            Column(language.word("attainment"), Format.PERCENT),
+            Column(language.label(mart, "deals_without_amount"), Format.COUNT),
+            Column(language.label(mart, "deals_without_rate"), Format.COUNT),
         ),
         rows=tuple(rows),
-        total=(language.word("total_to_date"), *_sums(to_date, range(2, 6))) if rows else None,
+        total=_with_attainment(language.word("total_to_date"), *_sums(to_date, sums)) if rows else None,
         note=None if rows else language.word("empty"),
     )
+
+
+def _with_attainment(heading: str, deals: int, plan_deals: int, sales: Any, plan: Any, *rest: int) -> tuple[Value, ...]:
+    """Return a row of sales by month with the part of the plan that was reached, empty where there is no plan."""
+    return (heading, deals, plan_deals, sales, plan, rate(sales, plan), *rest)
 
 
 def manager_activity(client: Client, tenant: Tenant, language: Language) -> Iterator[ReportTable]:
@@ -302,7 +308,7 @@ def _reached_rows(stages: list[tuple[Any, ...]]) -> Iterator[tuple[Value, ...]]:
         previous = deals
 
 
-def _sums(rows: list[tuple[Any, ...]], positions: range) -> tuple[int | Decimal, ...]:
+def _sums(rows: list[tuple[Any, ...]], positions: range) -> tuple[Any, ...]:
     return tuple(sum(row[position] for row in rows) for position in positions)
 
 

@@ -23,6 +23,8 @@
 {#- Logs a finished build with what its changed keys had been found by. -#}
 {% macro log_build(relation, entity, definition, reason) -%}
     {#- Later than the build before, whatever the clock says: the last build is the one that counts. -#}
+    {#- The keys of a try may not be there, and nothing follows it. -#}
+    {%- if target.name == 'dev' %}{{ return('') }}{% endif -%}
     {%- do run_query(
         "insert into " ~ model_builds() ~ " select '" ~ relation ~ "', '" ~ entity ~ "', '" ~ definition ~ "', '"
         ~ (reason or '') ~ "', (select any(read_until) from " ~ changed_keys_relation(entity) ~ " where tenant_id = ''), "

@@ -18,6 +18,7 @@ from orchestration.dbt_failing_rows import with_failing_rows
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
+from orchestration.production_state import ProductionState, keep_production_state
 from orchestration.resources import PipelineResource, export_warehouse
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
@@ -80,6 +81,10 @@ def warehouse_models(
         invocation = dbt.cli(arguments, context=context)
         client = connect_clickhouse(settings.clickhouse)
         yield from with_failing_rows(with_row_counts(invocation.stream(), client), client, invocation.target_path)
+        # A failed build has raised by now; a part of the models is not the state of production.
+        if context.selected_asset_keys == context.assets_def.keys:
+            manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")
+            keep_production_state(client, ProductionState(manifest, as_of, datetime.now(UTC)))
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:
