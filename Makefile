@@ -9,7 +9,7 @@ BENCHMARK_VENV := .venv-benchmark
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports drill test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,11 @@ run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
 
 reports: $(VENV)/runtime ## Print the five reports (TENANT=id REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.environment api.reports $(if $(TENANT),--tenant $(TENANT)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+drill: $(VENV)/runtime ## The records behind a figure (REPORT=sales_by_month TENANT=id MEASURE=won_deals MONTH=2026-03 WHERE="manager_id=7; ..." LIMIT=50)
+	@$(BIN)/python -m deploy.environment api.reports.drill $(if $(REPORT),--report "$(REPORT)") $(if $(TENANT),--tenant "$(TENANT)") \
+		$(if $(MEASURE),--measure "$(MEASURE)") $(if $(MONTH),--month "$(MONTH)") $(if $(DAY),--day "$(DAY)") $(if $(WHERE),--where "$(WHERE)") \
+		$(if $(LIMIT),--limit "$(LIMIT)") $(if $(OFFSET),--offset "$(OFFSET)") $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
 
 test: lint types unit integration ## Lint, types, unit and integration tests on real engines
 
