@@ -21,6 +21,7 @@ from api.reports.drill_down import (
     Record,
     Records,
     RecordView,
+    build_page_query,
     find_view,
     list_records,
     load_record_views,
@@ -56,6 +57,8 @@ def _print_records(client: Client, arguments: argparse.Namespace, language: Lang
     views = load_record_views()
     view = find_view(views, arguments.report)
     request = _request(view, arguments)
+    # What is wrong with the request is told before anything is read.
+    build_page_query(view, request)
     tenants = {tenant.id: tenant for tenant in read_tenants(client)}
     if request.tenant not in tenants:
         known = ", ".join(tenants)

@@ -25,6 +25,7 @@ _GROUPS = {
     "intermediate": "intermediate",
     "core": "marts_core",
     "records": "marts_records",
+    "log": "marts_log",
     "reports": "marts_reports",
 }
 
