@@ -13,7 +13,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,11 @@ run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
 
 reports: $(VENV)/runtime ## Print the five reports (TENANT=id REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.environment api.reports $(if $(TENANT),--tenant $(TENANT)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+drill: $(VENV)/runtime ## The records behind a figure (REPORT=sales_by_month TENANT=id MEASURE=won_deals MONTH=2026-03 WHERE="manager_id=7; ..." LIMIT=50)
+	@$(BIN)/python -m deploy.environment api.reports.drill $(if $(REPORT),--report "$(REPORT)") $(if $(TENANT),--tenant "$(TENANT)") \
+		$(if $(MEASURE),--measure "$(MEASURE)") $(if $(MONTH),--month "$(MONTH)") $(if $(DAY),--day "$(DAY)") $(if $(WHERE),--where "$(WHERE)") \
+		$(if $(LIMIT),--limit "$(LIMIT)") $(if $(OFFSET),--offset "$(OFFSET)") $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
 
 quality-check: $(VENV)/runtime ## Validate the suites of the landed tables (orchestration/quality/suites)
 	@$(BIN)/python -m orchestration.quality check

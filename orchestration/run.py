@@ -99,6 +99,8 @@ def stage_of_step(step_key: str) -> str:
     """Return the stage to which a step belongs."""
     if step_key in ("reconciliation", "quality"):
         return step_key
+    if step_key.startswith("ops__"):
+        return step_key.removeprefix("ops__")
     return "extraction" if step_key.startswith("crm__") else "dbt build"
 
 

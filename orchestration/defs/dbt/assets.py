@@ -28,6 +28,7 @@ _GROUPS = {
     "core": "marts_core",
     "materialized_views": "materialized_views",
     "records": "marts_records",
+    "log": "marts_log",
     "reports": "marts_reports",
     "quality": "marts_quality",
 }
