@@ -8,7 +8,7 @@ with entries as (
         detected_at,
         run_id,
         arrayJoin(records) as restated
-    from {{ source('ops', 'restatements') }}
+    from {{ ref('stg_ops__restatements') }}
 )
 
 select

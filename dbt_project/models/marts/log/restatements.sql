@@ -10,4 +10,4 @@ select
     cast(length(records) as UInt64) as record_count,
     detected_at,
     run_id
-from {{ source('ops', 'restatements') }}
+from {{ ref('stg_ops__restatements') }}
