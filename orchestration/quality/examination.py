@@ -9,7 +9,14 @@ from pathlib import Path
 
 from orchestration.extraction.replica import Warehouse
 from orchestration.quality.finding import Measurement
-from orchestration.quality.freshness import active_tenants, last_loads, load_age, not_mapped_tables, row_ages
+from orchestration.quality.freshness import (
+    active_tenants,
+    last_loads,
+    load_age,
+    never_loaded_tables,
+    not_mapped_tables,
+    row_ages,
+)
 from orchestration.quality.measure import measure
 from orchestration.quality.suite import SuiteKind, TableSuite
 from orchestration.quality.verdict import Evidence, TableVerdict
@@ -48,10 +55,11 @@ def examine(
     create_row_counts(warehouse)
     asked = list(suites)
     not_mapped = not_mapped_tables(warehouse)
+    no_reference = not_mapped | never_loaded_tables(warehouse)
     judge = Judge(docs)
     verdicts = {}
     for suite in (suite for suite in asked if suite.table not in not_mapped):
-        evidence = gather(warehouse, suite, now=now, not_mapped=not_mapped)
+        evidence = gather(warehouse, suite, now=now, not_mapped=no_reference)
         verdict = judge.judge(suite, evidence)
         _log_counts(warehouse, suite, evidence, verdict, run_id)
         verdicts[suite.table] = verdict

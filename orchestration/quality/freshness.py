@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.binding import quote_identifier
 
+from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.extraction.replica import Warehouse
 from orchestration.quality.finding import TenantRows
 from orchestration.quality.suite import FreshnessRule
@@ -23,6 +24,11 @@ def not_mapped_tables(warehouse: Warehouse) -> frozenset[str]:
     return frozenset(table for (table,) in rows)
 
 
+def never_loaded_tables(warehouse: Warehouse) -> frozenset[str]:
+    """Return the canonical tables that no load has finished yet, as while a warehouse is filled table by table."""
+    return frozenset(CANONICAL_TABLES) - frozenset(last_loads(warehouse))
+
+
 def last_loads(warehouse: Warehouse) -> dict[str, datetime]:
     """Return when the last load of each table finished."""
     query = f"select table_name, max(finished_at) from {_state(warehouse)} group by table_name"
@@ -30,7 +36,9 @@ def last_loads(warehouse: Warehouse) -> dict[str, datetime]:
 
 
 def active_tenants(warehouse: Warehouse) -> frozenset[str]:
-    """Return the tenants that the CRM marks as active."""
+    """Return the tenants that the CRM marks as active; none while the tenants themselves have not been loaded."""
+    if "tenants" in never_loaded_tables(warehouse):
+        return frozenset()
     query = f"select tenant_id from {warehouse.replica('tenants')} final where is_active"
     return frozenset(tenant for (tenant,) in warehouse.rows(query))
 
