@@ -89,8 +89,13 @@ types: $(VENV)/dev ## mypy in strict mode
 unit: $(VENV)/dev ## Tests without engines
 	$(BIN)/python -m pytest tests/unit
 
+# The nights of whole companies take as long as everything else; each half keeps one core busy.
+NIGHTS := tests/integration/pipeline tests/integration/commands tests/integration/mappings
+
 integration: $(VENV)/dev ## Tests on embedded PostgreSQL, ClickHouse, dbt and Dagster
-	$(BIN)/python -m pytest tests/integration
+	@log=$$(mktemp); $(BIN)/python -m pytest $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
+	$(BIN)/python -m pytest tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
+	echo "Waiting for $(NIGHTS)"; wait $$nights || status=$$?; cat $$log; rm -f $$log; exit $$status
 
 bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,000 and 1,000,000 deals
 	@$(BIN)/python -m benchmarks.nightly_job $(ARGS)
