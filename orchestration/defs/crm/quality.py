@@ -44,7 +44,7 @@ _COLUMNS = TableSchema(
 
 
 @multi_asset_check(
-    name="quality",
+    name="quality_suites",
     specs=[
         AssetCheckSpec(
             kind.value,
