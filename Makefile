@@ -13,7 +13,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,20 @@ run: $(VENV)/runtime ## The nightly job on your own databases (see .env.example)
 
 reports: $(VENV)/runtime ## Print the five reports (TENANT=id REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.environment api.reports $(if $(TENANT),--tenant $(TENANT)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+drill: $(VENV)/runtime ## The records behind a figure (REPORT=sales_by_month TENANT=id MEASURE=won_deals MONTH=2026-03 WHERE="manager_id=7; ..." LIMIT=50)
+	@$(BIN)/python -m deploy.environment api.reports.drill $(if $(REPORT),--report "$(REPORT)") $(if $(TENANT),--tenant "$(TENANT)") \
+		$(if $(MEASURE),--measure "$(MEASURE)") $(if $(MONTH),--month "$(MONTH)") $(if $(DAY),--day "$(DAY)") $(if $(WHERE),--where "$(WHERE)") \
+		$(if $(LIMIT),--limit "$(LIMIT)") $(if $(OFFSET),--offset "$(OFFSET)") $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
+
+quality-check: $(VENV)/runtime ## Validate the suites of the landed tables (orchestration/quality/suites)
+	@$(BIN)/python -m orchestration.quality check
+
+quality-docs: $(VENV)/runtime ## Where the Data Docs of the last night lie, to open in a browser
+	@$(BIN)/python -m orchestration.quality docs
+
+quality-accept: $(VENV)/runtime ## Accept a loss of rows that was meant (TABLE=deals)
+	@$(BIN)/python -m deploy.environment orchestration.quality accept $(or $(TABLE),deals)
 
 dbt: $(VENV)/runtime ## Build models into your own schema, the rest from production (MODEL=fct_deals+ DEV=name)
 	@$(ANALYST) build --select "$(call needed,MODEL)" $(AS_DEVELOPER) $(ARGS)
@@ -75,8 +89,13 @@ types: $(VENV)/dev ## mypy in strict mode
 unit: $(VENV)/dev ## Tests without engines
 	$(BIN)/python -m pytest tests/unit
 
+# The nights of whole companies take as long as everything else; each half keeps one core busy.
+NIGHTS := tests/integration/pipeline tests/integration/commands tests/integration/mappings
+
 integration: $(VENV)/dev ## Tests on embedded PostgreSQL, ClickHouse, dbt and Dagster
-	$(BIN)/python -m pytest tests/integration
+	@log=$$(mktemp); $(BIN)/python -m pytest $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
+	$(BIN)/python -m pytest tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
+	echo "Waiting for $(NIGHTS)"; wait $$nights || status=$$?; cat $$log; rm -f $$log; exit $$status
 
 bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,000 and 1,000,000 deals
 	@$(BIN)/python -m benchmarks.nightly_job $(ARGS)

@@ -72,7 +72,8 @@ def describe_event(event: DagsterEvent) -> str:
         evaluation = event.asset_check_evaluation_data
         name = evaluation.asset_key.to_user_string()
         if not evaluation.passed:
-            return f"  CHECK {evaluation.severity.value}: {name} {evaluation.check_name}"
+            told = f": {evaluation.description.splitlines()[0]}" if evaluation.description else ""
+            return f"  CHECK {evaluation.severity.value}: {name} {evaluation.check_name}{told}"
         if evaluation.check_name == PROOF:
             return f"  {name:<42}  {evaluation.description}"
     return ""

@@ -97,8 +97,12 @@ def write_stages(stages: Iterable[Stage], path: Path) -> None:
 
 def stage_of_step(step_key: str) -> str:
     """Return the stage to which a step belongs."""
+    if step_key == "quality_suites":
+        return "quality"
     if step_key == "reconciliation":
         return step_key
+    if step_key.startswith("ops__"):
+        return step_key.removeprefix("ops__")
     return "extraction" if step_key.startswith("crm__") else "dbt build"
 
 

@@ -19,8 +19,8 @@ from api.reports.tenants import Tenant, read_tenants
 from deploy.connections import ConnectionFailed, connect_clickhouse
 from deploy.settings import SettingsError, load_clickhouse_settings
 
-_TABLE_OR_DATABASE_UNKNOWN = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
-_NARROWEST_READABLE = 130
+TABLE_OR_DATABASE_UNKNOWN = ("UNKNOWN_TABLE", "UNKNOWN_DATABASE")
+NARROWEST_READABLE = 130
 
 
 def main() -> int:
@@ -31,10 +31,10 @@ def main() -> int:
         client = connect_clickhouse(load_clickhouse_settings())
         return _print_tenants(client, arguments.tenant, language)
     except (SettingsError, ConnectionFailed) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except DatabaseError as error:
-        if any(name in str(error) for name in _TABLE_OR_DATABASE_UNKNOWN):
-            return _fail(language.word("not_built"))
+        if any(name in str(error) for name in TABLE_OR_DATABASE_UNKNOWN):
+            return fail(language.word("not_built"))
         raise
 
 
@@ -43,10 +43,10 @@ def _print_tenants(client: Client, wanted: str | None, language: Language) -> in
     chosen: list[Tenant] = [tenant for tenant in tenants if wanted in (None, tenant.id)]
     if wanted is not None and not chosen:
         known = ", ".join(tenant.id for tenant in tenants)
-        return _fail(language.word("unknown_tenant", tenant=wanted, tenants=known))
+        return fail(language.word("unknown_tenant", tenant=wanted, tenants=known))
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, _NARROWEST_READABLE))
+        console = Console(highlight=False, width=max(console.width, NARROWEST_READABLE))
     not_mapped = read_not_mapped(client)
     for tenant in chosen:
         print_reports(console, tenant, list(read_reports(client, tenant, language, not_mapped)), language)
@@ -54,14 +54,19 @@ def _print_tenants(client: Client, wanted: str | None, language: Language) -> in
 
 
 def _parse_arguments() -> argparse.Namespace:
-    reader_is_russian = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ru")
     parser = argparse.ArgumentParser(prog="python -m api.reports", description="Print the five standard reports.")
     parser.add_argument("--tenant", help="id of one tenant; all of them without it")
-    parser.add_argument("--language", choices=("en", "ru"), default="ru" if reader_is_russian else "en")
+    parser.add_argument("--language", choices=("en", "ru"), default=reader_language())
     return parser.parse_args()
 
 
-def _fail(message: str) -> int:
+def reader_language() -> LanguageCode:
+    """Return the language of the reader's locale, English where it is neither."""
+    return "ru" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("ru") else "en"
+
+
+def fail(message: str) -> int:
+    """Print the one line that says what is wrong, and return the exit code."""
     print(f"error: {message}", file=sys.stderr)
     return 1
 

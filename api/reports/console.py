@@ -29,6 +29,8 @@ def print_reports(console: Console, tenant: Tenant, tables: list[ReportTable], l
             console.print(draw(table, tenant.currency, language))
         if table.note:
             console.print(f"  {table.note}")
+        for footnote in table.footnotes:
+            console.print(f"  {footnote}", markup=False)
 
 
 def draw(report: ReportTable, currency: str, language: Language) -> Table:

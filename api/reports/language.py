@@ -35,6 +35,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "period_rate": ("Period rate", "Период, %"),
     "mature": ("Mature", "Зрелая"),
     "yes": ("yes", "да"),
+    "no": ("no", "нет"),
     "not_yet": ("not yet", "ещё нет"),
     "step_rate": ("Step rate", "Шаг, %"),
     "overall_rate": ("Overall rate", "Всего, %"),
@@ -51,9 +52,48 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "not mapped: the CRM's mapping fills none of: {tables}",
         "нет данных: в описании CRM не заполнены таблицы: {tables}",
     ),
+    "caution": ("Caution", "Осторожно"),
+    "notice": ("Note", "К сведению"),
+    "footnote": (
+        "{word}: {text}: {affected} of {total} ({share})",
+        "{word}: {text}: {affected} из {total} ({share})",
+    ),
     "not_built": (
         "The marts are not built yet. Run the nightly job first: make run",
         "Витрины ещё не построены. Сначала выполните ночное задание: make run",
+    ),
+    "record_deal": ("deal", "сделка"),
+    "record_lead": ("lead", "лид"),
+    "record_activity": ("activity", "активность"),
+    "records_shown": ("Records {first} to {last} of {count}", "Записи с {first} по {last} из {count}"),
+    "records_none": ("No record adds anything to this figure.", "Ни одна запись ничего не добавляет к этой цифре."),
+    "records_past_the_end": ("There are only {count} records.", "Записей всего {count}."),
+    "unknown_report": ("report '{report}' is not among: {reports}", "нет отчёта «{report}», есть: {reports}"),
+    "unknown_measure": (
+        "{report} has no measure '{name}'; choose one of: {names}",
+        "в отчёте {report} нет показателя «{name}», есть: {names}",
+    ),
+    "unknown_dimension": (
+        "{report} has no dimension '{name}'; choose among: {names}",
+        "в отчёте {report} нет измерения «{name}», есть: {names}",
+    ),
+    "bad_value": (
+        "{name}: '{value}' is not {expected}",
+        "{name}: значение «{value}» не подходит, ожидается {expected}",
+    ),
+    "expected_day": ("a day such as 2026-03-31", "день вида 2026-03-31"),
+    "expected_month": ("a month such as 2026-03", "месяц вида 2026-03"),
+    "expected_flag": ("true or false", "true или false"),
+    "expected_whole": ("a whole number", "целое число"),
+    "expected_condition": ("of the form column=value", "условие вида столбец=значение"),
+    "mode_needed": (
+        "{report} shows each deal in several modes that must not be added up: choose mode=reached or mode=current",
+        "{report} показывает сделку в нескольких режимах, которые нельзя складывать: укажите mode=reached или "
+        "mode=current",
+    ),
+    "bad_window": (
+        "limit must be at least 1 and offset at least 0",
+        "limit должен быть не меньше 1, а offset не меньше 0",
     ),
     "unknown_tenant": ("tenant '{tenant}' is not among: {tenants}", "нет арендатора «{tenant}», есть: {tenants}"),
 }

@@ -7,6 +7,7 @@ number formats in `language`; drawing in `console`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -14,6 +15,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from api.reports.footnotes import footnotes, read_issues
 from api.reports.language import Language
 from api.reports.table import Column, Format, ReportTable, Value
 from api.reports.tenants import Tenant
@@ -67,7 +69,17 @@ def read_reports(
             note = language.word("not_mapped", tables=", ".join(missing))
             yield ReportTable(language.title(mart), "", columns=(), rows=(), note=note)
         else:
-            yield from reader(client, tenant, language)
+            tables = list(reader(client, tenant, language))
+            yield from tables[:-1]
+            for last in tables[-1:]:
+                yield replace(last, footnotes=_footnotes(client, tenant, mart, language))
+
+
+def _footnotes(client: Client, tenant: Tenant, mart: str, language: Language) -> tuple[str, ...]:
+    until = tenant.as_of_day
+    in_days = mart == "manager_activity"
+    since = until - timedelta(days=_DAYS_SHOWN - 1) if in_days else first_of_month(until, _MONTHS_SHOWN - 1)
+    return footnotes(read_issues(client, tenant.id, mart, since, until, language), language)
 
 
 def sales_by_month(client: Client, tenant: Tenant, language: Language) -> Iterator[ReportTable]:

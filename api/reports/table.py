@@ -40,6 +40,7 @@ class ReportTable:
         rows: one value per column; None is shown as empty.
         total: a closing row, if the sums mean something.
         note: shown instead of rows where the report has none.
+        footnotes: lines that say which figures to take with care, in the reader's language.
     """
 
     title: str
@@ -48,3 +49,4 @@ class ReportTable:
     rows: tuple[tuple[Value, ...], ...]
     total: tuple[Value, ...] | None = None
     note: str | None = None
+    footnotes: tuple[str, ...] = ()

@@ -76,9 +76,20 @@ class SalesTarget(Row):
     target_deals: Annotated[int, Field(ge=0, lt=2**32)]
 
 
+class QualityIssue(Row):
+    """A kind of issue that makes figures less trustworthy, and the shares from which a note and a caution are shown."""
+
+    issue: Text
+    text_en: Text
+    text_ru: Text
+    threshold_low: Annotated[float, Field(ge=0, le=1)]
+    threshold_high: Annotated[float, Field(ge=0, le=1)]
+
+
 # Each seed's rows, and how many of the first columns identify one.
 KINDS: Mapping[str, tuple[type[Row], int]] = {
     "business_calendar.csv": (CalendarDay, 2),
+    "quality_issues.csv": (QualityIssue, 1),
     "sales_targets.csv": (SalesTarget, 3),
     "source_groups.csv": (SourceGroup, 1),
     "tenant_calendars.csv": (TenantCalendar, 1),

@@ -9,17 +9,12 @@ select
     deals.tenant_id as tenant_id,
     deals.deal_id as deal_id,
     coalesce(stages.outcome, '') as outcome,
-    multiIf(
-        coalesce(stages.outcome, '') not in ('won', 'lost'), null,
-        closes.deal_id is not null, closes.entered_outcome_at,
-        deals.closed_at
-    ) as closed_at,
-    multiIf(
-        coalesce(stages.outcome, '') not in ('won', 'lost'), null,
-        closes.deal_id is not null, {{ local_day('closes.entered_outcome_at', 'tenants.timezone') }},
-        deals.closed_on is not null, deals.closed_on,
-        {{ local_day('deals.closed_at', 'tenants.timezone') }}
-    ) as closed_day
+    {{ closed_at('stages.outcome', 'closes.deal_id is not null', 'closes.entered_outcome_at', 'deals.closed_at') }}
+        as closed_at,
+    {{ closed_day(
+        'stages.outcome', 'closes.deal_id is not null', 'closes.entered_outcome_at', 'deals.closed_on', 'deals.closed_at',
+        'tenants.timezone'
+    ) }} as closed_day
 from {{ ref('stg_crm__deals') }} as deals
 inner join {{ ref('stg_crm__tenants') }} as tenants
     on deals.tenant_id = tenants.tenant_id

@@ -8,38 +8,14 @@ with entries as (
         pipeline_id,
         stage_id,
         entered_at,
-        outcome,
-        last_value(outcome) over (
-            partition by tenant_id, deal_id
-            order by ordinal
-            rows between unbounded preceding and unbounded following
-        ) as last_outcome
+        outcome
     from {{ ref('int_deal_stage_entries') }}
     -- Entry 0 is inferred, not recorded.
     where ordinal > 0 and {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
 ),
 
-runs as (
-    select
-        tenant_id,
-        deal_id,
-        ordinal,
-        pipeline_id,
-        stage_id,
-        entered_at,
-        max(if(outcome != last_outcome, ordinal, 0)) over (partition by tenant_id, deal_id) as run_broken_at
-    from entries
-),
-
 closes as (
-    select
-        tenant_id,
-        deal_id,
-        argMax(pipeline_id, ordinal) as last_pipeline_id,
-        argMax(stage_id, ordinal) as last_stage_id,
-        minIf(entered_at, ordinal > run_broken_at) as entered_outcome_at
-    from runs
-    group by tenant_id, deal_id
+    {{ last_runs('entries') }}
 )
 
 select

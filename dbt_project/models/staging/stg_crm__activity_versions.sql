@@ -2,5 +2,6 @@
 select
     tenant_id,
     id as activity_id,
+    coalesce(completed_at, updated_at) as finished_at,
     _extracted_at as loaded_at
 from {{ source('crm', 'activities') }}

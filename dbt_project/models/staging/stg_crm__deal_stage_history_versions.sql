@@ -4,5 +4,6 @@ select
     tenant_id,
     id as history_id,
     deal_id,
+    changed_at,
     _extracted_at as loaded_at
 from {{ source('crm', 'deal_stage_history') }}

@@ -2,5 +2,8 @@
 select
     tenant_id,
     id as deal_id,
+    created_at,
+    closed_at,
+    closed_on,
     _extracted_at as loaded_at
 from {{ source('crm', 'deals') }}

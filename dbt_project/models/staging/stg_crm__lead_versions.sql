@@ -2,5 +2,6 @@
 select
     tenant_id,
     id as lead_id,
+    created_at,
     _extracted_at as loaded_at
 from {{ source('crm', 'leads') }}

@@ -3,5 +3,5 @@ select
     tenant_id,
     id as pipeline_id,
     name as pipeline_name,
-    position as pipeline_position
+    cast(position as Int32) as pipeline_position
 from {{ source('crm', 'pipelines') }} final

@@ -6,9 +6,10 @@ select
     pipeline_id,
     id as stage_id,
     name as stage_name,
-    position as stage_position,
+    cast(position as Int32) as stage_position,
     outcome,
-    probability as win_probability_percent,
+    -- As wide as a percentage can be, whatever the CRM's own type: contracts further on rely on it.
+    cast(probability as Nullable(Decimal(9, 4))) as win_probability_percent,
     _deleted = 0 as is_live
 from {{ source('crm', 'stages') }}
 order by _version desc, _extracted_at desc

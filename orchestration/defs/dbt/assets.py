@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from deploy.connections import connect_clickhouse
+from orchestration.dbt_failing_rows import with_failing_rows
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
@@ -25,8 +26,11 @@ _GROUPS = {
     "staging": "staging",
     "intermediate": "intermediate",
     "core": "marts_core",
+    "materialized_views": "materialized_views",
     "records": "marts_records",
+    "log": "marts_log",
     "reports": "marts_reports",
+    "quality": "marts_quality",
 }
 
 
@@ -77,7 +81,7 @@ def warehouse_models(
     ):
         invocation = dbt.cli(arguments, context=context)
         client = connect_clickhouse(settings.clickhouse)
-        yield from with_row_counts(invocation.stream(), client)
+        yield from with_failing_rows(with_row_counts(invocation.stream(), client), client, invocation.target_path)
         # A failed build has raised by now; a part of the models is not the state of production.
         if context.selected_asset_keys == context.assets_def.keys:
             manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from dagster import AssetSelection, DefaultScheduleStatus, ScheduleDefinition, define_asset_job
 
 from orchestration.defs.crm.assets import MONTHS
+from orchestration.defs.crm.quality import quality_checks
 from orchestration.defs.crm.reconciliation import reconciliation_checks
 from orchestration.defs.dbt.assets import warehouse_models
 
@@ -13,19 +14,27 @@ PIPELINE_TAG = {"crm_analytics/pipeline": "warehouse"}
 # Months are read again on demand only.
 _everything = AssetSelection.all() - AssetSelection.key_prefixes(MONTHS)
 _reconciliation = AssetSelection.checks(*reconciliation_checks())
+_quality = AssetSelection.checks(*quality_checks())
 
 nightly = define_asset_job(
     "nightly",
     selection=_everything,
     tags=PIPELINE_TAG,
-    description="Extract what changed, prove the replicas equal to the CRM, rebuild and test every model.",
+    description="Extract what changed, prove and examine the replicas, rebuild and test every model.",
 )
 
 hourly = define_asset_job(
     "hourly",
-    selection=_everything - AssetSelection.checks_for_assets(warehouse_models) - _reconciliation,
+    selection=_everything - AssetSelection.checks_for_assets(warehouse_models) - _reconciliation - _quality,
     tags=PIPELINE_TAG,
     description="Extract what changed and rebuild the models, without reconciliation and the nightly tests.",
+)
+
+quality = define_asset_job(
+    "quality",
+    selection=_quality,
+    tags=PIPELINE_TAG,
+    description="Examine the landed tables by their suites and write the Data Docs, without building any model.",
 )
 
 reconcile = define_asset_job(

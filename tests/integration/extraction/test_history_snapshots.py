@@ -433,5 +433,6 @@ def model(bench: Bench, name: str = "intermediate/int_deal_stage_entries") -> st
     """Return the SQL of a dbt model over the bench's replicas, its references put in as subqueries."""
     text = (REPOSITORY / "dbt_project" / "models" / f"{name}.sql").read_text(encoding="utf-8")
     text = re.sub(r"\{\{ history_order\('(.*?)', '(.*?)'\) \}\}", r"\1, length(\2), \2", text)
+    text = re.sub(r"\{\{ only_changed\w*\(.*?\) \}\}", "true", text)
     text = re.sub(r"\{\{ ref\('(stg_\w+)'\) \}\}", lambda found: f"({model(bench, f'staging/{found[1]}')})", text)
     return re.sub(r"\{\{ source\('crm', '(\w+)'\) \}\}", lambda found: bench.warehouse.replica(found[1]), text)

@@ -22,10 +22,10 @@ select
     tenant_days.tenant_id as tenant_id,
     tenant_days.day as day,
     tenant_days.country as country,
-    coalesce(exceptions.is_working_day, not tenant_days.is_weekend) as is_working_day,
+    cast(coalesce(exceptions.is_working_day, not tenant_days.is_weekend) as Bool) as is_working_day,
     exceptions.name_en as holiday_name_en,
     exceptions.name_ru as holiday_name_ru,
-    covered_years.country is not null as is_calendar_known
+    cast(covered_years.country is not null as Bool) as is_calendar_known
 from tenant_days
 left join {{ ref('business_calendar') }} as exceptions
     on tenant_days.country = exceptions.country and tenant_days.day = exceptions.day

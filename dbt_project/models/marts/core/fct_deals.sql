@@ -55,11 +55,8 @@ deals as (
 rated as (
     select
         deals.*,
-        multiIf(
-            deals.currency = deals.tenant_currency, toDecimal64(1, 8),
-            dateDiff('day', rates.rate_on, deals.rate_day) <= {{ var('exchange_rate_max_age_days') }}, rates.rate,
-            null
-        ) as exchange_rate
+        {{ exchange_rate('deals.currency', 'deals.tenant_currency', 'deals.rate_day', 'rates.rate_on', 'rates.rate') }}
+            as exchange_rate
     from deals
     asof left join {{ ref('stg_crm__exchange_rates') }} as rates
         on
@@ -89,10 +86,7 @@ select
     rated.amount as amount,
     rated.currency as currency,
     rated.exchange_rate as exchange_rate,
-    -- 256 bits: an amount of 18 digits times a rate of 18 digits does not fit into fewer.
-    cast(
-        round(cast(rated.amount as Nullable(Decimal(76, 2))) * rated.exchange_rate, 2) as Nullable(Decimal(18, 2))
-    ) as amount_base,
+    {{ amount_base('rated.amount', 'rated.exchange_rate') }} as amount_base,
     rated.expected_close_on as expected_close_on,
     rated.created_at as created_at,
     assumeNotNull(rated.created_day) as created_day,

@@ -8,7 +8,7 @@ select
     any(coalesce(users.user_name, {{ none_member() }})) as manager_name,
     any(coalesce(users.department_id, {{ none_member() }})) as department_id,
     any(coalesce(users.department_name, {{ none_member() }})) as department_name,
-    targets.month > any(tenants.as_of_day) as is_future,
+    cast(targets.month > any(tenants.as_of_day) as Bool) as is_future,
     cast(sum(targets.target_amount) as Decimal(18, 2)) as target_amount_base,
     cast(sum(targets.target_deals) as UInt64) as target_deals
 from {{ ref('sales_targets') }} as targets

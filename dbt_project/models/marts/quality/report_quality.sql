@@ -1,0 +1,212 @@
+-- Grain: tenant, report, month, issue. How many of the records that a report counts in a month cannot be trusted fully,
+-- and why. The month is the one in which the report counts them; won deals without a close date stand in month (none)
+-- beside all won deals of the tenant. Issues without an affected record are listed too: they were looked at.
+with deals as (
+    select
+        deals.tenant_id as tenant_id,
+        deals.deal_id as deal_id,
+        deals.outcome as outcome,
+        {{ first_of_month('deals.created_day') }} as created_month,
+        {{ first_of_month('deals.closed_day') }} as closed_month,
+        deals.amount is null as is_without_amount,
+        deals.amount is not null and deals.amount_base is null as is_without_rate,
+        deals.manager_id = {{ none_member() }} as is_without_manager,
+        deals.is_direct as is_without_lead,
+        closes.deal_id is null as is_not_covered,
+        not coalesce(stages.is_live, false) as is_on_unknown_stage
+    from {{ ref('fct_deals') }} as deals
+    left join {{ ref('int_deal_history_closes') }} as closes
+        on deals.tenant_id = closes.tenant_id and deals.deal_id = closes.deal_id
+    left join {{ ref('dim_stages') }} as stages
+        on
+            deals.tenant_id = stages.tenant_id
+            and deals.pipeline_id = stages.pipeline_id
+            and deals.stage_id = stages.stage_id
+),
+
+sales as (
+    select
+        tenant_id,
+        'sales_by_month' as report,
+        closed_month as month,
+        arrayJoin(
+            [
+                ('deals_without_amount', countIf(is_without_amount), count()),
+                ('deals_without_rate', countIf(is_without_rate), count()),
+                ('deals_without_manager', countIf(is_without_manager), count()),
+                ('deals_not_covered_by_history', countIf(is_not_covered), count())
+            ]
+        ) as counted
+    from deals
+    where outcome = 'won'
+    group by tenant_id, closed_month
+),
+
+sales_without_month as (
+    select
+        tenant_id,
+        'sales_by_month' as report,
+        cast(null as Nullable(Date32)) as month,
+        ('deals_without_close_date', countIf(closed_month is null), count()) as counted
+    from deals
+    where outcome = 'won'
+    group by tenant_id
+),
+
+funnel as (
+    select
+        tenant_id,
+        'sales_funnel' as report,
+        created_month as month,
+        arrayJoin(
+            [
+                ('deals_without_amount', countIf(is_without_amount), count()),
+                ('deals_without_rate', countIf(is_without_rate), count()),
+                ('deals_without_manager', countIf(is_without_manager), count()),
+                ('deals_not_covered_by_history', countIf(is_not_covered), count()),
+                ('deals_on_unknown_stages', countIf(is_on_unknown_stage), count())
+            ]
+        ) as counted
+    from deals
+    group by tenant_id, created_month
+),
+
+unknown_losses as (
+    select distinct
+        tenant_id,
+        deal_id
+    from {{ ref('fct_deal_stages') }}
+    where is_lost_stage_unknown
+),
+
+lost_deals as (
+    select
+        deals.tenant_id as tenant_id,
+        'sales_funnel' as report,
+        deals.created_month as month,
+        ('lost_stage_unknown', countIf(unknown_losses.deal_id is not null), count()) as counted
+    from deals
+    left join unknown_losses
+        on deals.tenant_id = unknown_losses.tenant_id and deals.deal_id = unknown_losses.deal_id
+    where deals.outcome = 'lost'
+    group by deals.tenant_id, deals.created_month
+),
+
+direct_deals as (
+    select
+        tenant_id,
+        'lead_conversion' as report,
+        created_month as month,
+        ('deals_without_lead', countIf(is_without_lead), count()) as counted
+    from deals
+    group by tenant_id, created_month
+),
+
+leads as (
+    select
+        tenant_id,
+        arrayJoin(
+            [
+                ('leads_by_source', 'leads_without_source', countIf(source_id = {{ none_member() }})),
+                ('lead_conversion', 'leads_without_source', countIf(source_id = {{ none_member() }})),
+                ('leads_by_source', 'leads_without_manager', countIf(manager_id = {{ none_member() }})),
+                ('lead_conversion', 'leads_without_manager', countIf(manager_id = {{ none_member() }})),
+                ('lead_conversion', 'negative_lag_leads', countIf(is_negative_lag))
+            ]
+        ) as found,
+        found.1 as report,
+        {{ first_of_month('created_day') }} as month,
+        (found.2, found.3, count()) as counted
+    from {{ ref('fct_leads') }}
+    where not is_duplicate
+    group by tenant_id, month
+),
+
+activities as (
+    select
+        tenant_id,
+        'manager_activity' as report,
+        {{ first_of_month('completed_day') }} as month,
+        arrayJoin(
+            [
+                ('completed_without_date', countIf(is_completed_without_date), count()),
+                ('activities_without_manager', countIf(manager_id = {{ none_member() }}), count())
+            ]
+        ) as counted
+    from {{ ref('fct_activities') }}
+    where is_completed
+    group by tenant_id, month
+),
+
+issues_of_reports as (
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from sales
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from sales_without_month
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from funnel
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from lost_deals
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from direct_deals
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from leads
+    union all
+    select
+        tenant_id,
+        report,
+        month,
+        counted
+    from activities
+)
+
+select
+    found.tenant_id as tenant_id,
+    found.report as report,
+    cast(found.month as Nullable(Date32)) as month,
+    found.counted.1 as issue,
+    cast(found.counted.2 as UInt64) as records_affected,
+    cast(found.counted.3 as UInt64) as records_total,
+    cast(if(records_total = 0, null, records_affected / records_total) as Nullable(Float64)) as share,
+    cast(coalesce(issues.threshold_low, 0) as Float64) as threshold_low,
+    cast(coalesce(issues.threshold_high, 0) as Float64) as threshold_high,
+    multiIf(
+        records_affected = 0 or share < threshold_low, 'none',
+        share < threshold_high, 'low',
+        'high'
+    ) as severity,
+    concat(found.report, '.', found.counted.1) as message_key,
+    coalesce(issues.text_en, found.counted.1) as text_en,
+    coalesce(issues.text_ru, found.counted.1) as text_ru
+from issues_of_reports as found
+-- A test holds that every issue has its line in the seed; without one it would be shown by its key at any share.
+left join {{ ref('quality_issues') }} as issues on found.counted.1 = issues.issue

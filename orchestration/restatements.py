@@ -1,0 +1,345 @@
+"""Finds figures of closed months that changed since the last build, and logs them with the records behind the change.
+
+Which figures of a closed month ought to stand still is declared in the YAML of the record views (`restated: true` of a
+measure), and so is the place of a record within the month (`restated: true` of a dimension). The comparison reads the
+record views once for a digest per month; records are read and stored only of months whose digest differs. What
+counts on which day belongs in the dbt models, the tables of the log in `orchestration.restatement_log`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.binding import format_str, quote_identifier
+
+from orchestration.extraction.replica import GROUP_SETTINGS, INSERT_SETTINGS, Warehouse, microseconds
+from orchestration.restatement_log import FIGURE, create_restatement_log, log_table, staged_tables
+
+_SETTINGS: dict[str, Any] = {**GROUP_SETTINGS, **INSERT_SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedMart:
+    """A mart of which closed months are watched.
+
+    Attributes:
+        mart: its name.
+        records: its record view, quoted.
+        measures: figures that ought to stand still once a month is closed.
+        places: dimensions that ought to; a record that moves between them is logged though the month's sum stands.
+    """
+
+    mart: str
+    records: str
+    measures: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A closed month's figure that changed.
+
+    Attributes:
+        mart: where.
+        tenant: whose.
+        month: first day of the month.
+        measure: which figure.
+        value_from: before.
+        value_to: now.
+        records: how many records are behind it.
+    """
+
+    mart: str
+    tenant: str
+    month: date
+    measure: str
+    value_from: Decimal
+    value_to: Decimal
+    records: int
+
+
+def read_restated_marts(manifest: Path) -> tuple[RestatedMart, ...]:
+    """Read from the dbt manifest which marts are watched; a mart without restated measures is not."""
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    marts = (_restated_mart(node) for node in nodes if "records_of" in node["config"].get("meta", {}))
+    return tuple(sorted((mart for mart in marts if mart.measures), key=lambda mart: mart.mart))
+
+
+def log_restatements(
+    warehouse: Warehouse, marts: tuple[RestatedMart, ...], *, tenants: str, run_id: str
+) -> list[Restatement]:
+    """Compare the closed months of all marts with what was seen last, log what changed, and remember the rest.
+
+    One writer at a time. What a run that died had begun is cleared away first; nothing of it counted.
+
+    Args:
+        warehouse: that holds marts and log.
+        marts: to compare.
+        tenants: quoted name of `dim_tenants`, whose as-of day says which months are closed.
+        run_id: of the run.
+
+    Returns:
+        What this run logged, largest change first.
+    """
+    create_restatement_log(warehouse)
+    batch = _next_batch(warehouse)
+    _clear_unfinished(warehouse, batch)
+    for mart in marts:
+        for statement in (
+            baseline_statement(warehouse, mart, tenants=tenants),
+            totals_statement(warehouse, mart),
+            records_statement(warehouse, mart),
+            entries_statement(warehouse, mart),
+        ):
+            warehouse.run(statement, settings=_SETTINGS, batch=batch)
+    if not _is_empty(warehouse, batch):
+        _commit(warehouse, batch, run_id)
+        _forget_replaced_records(warehouse, batch)
+    return read_batch(warehouse, batch)
+
+
+def baseline_statement(warehouse: Warehouse, mart: RestatedMart, *, tenants: str) -> str:
+    """Return the insert of the tenants whose closed months, measures or places differ from those of the last batch.
+
+    A month closes when the tenant's as-of day leaves it, and stays closed should a later run look from an earlier day.
+    """
+    return f"""
+insert into {log_table(warehouse, "month_baselines")}
+with last as ({_last_baselines(warehouse, mart)})
+select {format_str(mart.mart)}, tenants.tenant_id,
+    greatest(toDate32(toStartOfMonth(tenants.as_of_day)), ifNull(last.closed_before, toDate32('1900-01-01')))
+        as closed,
+    {_array(mart.measures)} as all_measures, {_array(mart.places)} as all_places, {{batch:UInt64}}
+from {tenants} as tenants
+left join last on tenants.tenant_id = last.tenant_id
+where last.tenant_id is null or last.closed_before != closed or last.measures != all_measures
+    or last.places != all_places
+"""
+
+
+def totals_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
+    """Return the insert of the closed months whose digest differs from the last one; a month that emptied has 0."""
+    return f"""
+insert into {log_table(warehouse, "month_totals")}
+with
+    last as ({_last_totals(warehouse, mart)}),
+    present as (
+        select tenant_id, month, sumMap(contributions) as totals,
+            sum(cityHash64(record_type, record_id, place, mapKeys(contributions), mapValues(contributions))) as digest
+        from ({_closed_records(warehouse, mart)})
+        group by tenant_id, month
+    )
+select {format_str(mart.mart)}, tenant_id, month, anyIf(totals, is_present) as totals_now,
+    anyIf(digest, is_present) as digest_now, {{batch:UInt64}}
+from (
+    select tenant_id, month, totals, digest, true as is_present from present
+    union all
+    select tenant_id, month, totals, digest, false as is_present from last
+)
+group by tenant_id, month
+having digest_now != anyIf(digest, not is_present)
+"""
+
+
+def records_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
+    """Return the insert of the records of the months that differ."""
+    return f"""
+insert into {log_table(warehouse, "month_records")}
+select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, place, contributions, {{batch:UInt64}}
+from ({_closed_records(warehouse, mart)})
+where (tenant_id, month) in ({_months_of_batch(warehouse, mart)})
+"""
+
+
+def entries_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
+    """Return the insert of what changed in months that were closed before.
+
+    A measure that was not compared before has no past to differ from; neither have places.
+    """
+    return f"""
+insert into {log_table(warehouse, "restatement_entries")}
+with
+    closed as ({_last_baselines(warehouse, mart)}),
+    before as ({_last_totals(warehouse, mart)}),
+    now as (
+        select tenant_id, month, totals from {log_table(warehouse, "month_totals")}
+        where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
+    ),
+    states as (
+        select tenant_id, month, record_type, record_id, place, contributions, batch = {{batch:UInt64}} as is_now
+        from {log_table(warehouse, "month_records")}
+        where
+            mart = {format_str(mart.mart)} and (tenant_id, month) in (select tenant_id, month from now)
+            and (
+                batch = {{batch:UInt64}}
+                or (tenant_id, month, batch) in (select tenant_id, month, last_batch from before)
+            )
+    ),
+    changes as (
+        select tenant_id, month, record_type, record_id,
+            sumMapIf(contributions, not is_now) as figures_from, sumMapIf(contributions, is_now) as figures_to,
+            anyIf(place, not is_now) as place_from, anyIf(place, is_now) as place_to
+        from states
+        group by tenant_id, month, record_type, record_id
+    ),
+    by_measure as (
+        select changes.tenant_id as tenant_id, changes.month as month, changes.record_type as record_type,
+            changes.record_id as record_id, arrayJoin({_array(mart.measures)}) as measure,
+            changes.figures_from[measure] as contribution_from, changes.figures_to[measure] as contribution_to,
+            changes.place_from as place_from, changes.place_to as place_to,
+            multiIf(
+                empty(changes.figures_from), 'entered', empty(changes.figures_to), 'left',
+                contribution_from != contribution_to, 'changed', 'moved'
+            ) as reason
+        from changes
+        inner join closed on changes.tenant_id = closed.tenant_id
+        where
+            changes.month < closed.closed_before and has(closed.measures, measure)
+            and (
+                contribution_from != contribution_to
+                or (contribution_from != 0 and place_from != place_to and closed.places = {_array(mart.places)})
+            )
+    )
+select {format_str(mart.mart)}, by_measure.tenant_id, by_measure.month, by_measure.measure,
+    any(before.totals)[by_measure.measure], any(now.totals)[by_measure.measure],
+    arraySort(
+        record -> (record.1, record.2),
+        groupArray((
+            by_measure.record_type, by_measure.record_id, by_measure.contribution_from, by_measure.contribution_to,
+            by_measure.place_from, by_measure.place_to, by_measure.reason
+        ))
+    ),
+    {{batch:UInt64}}
+from by_measure
+inner join now on by_measure.tenant_id = now.tenant_id and by_measure.month = now.month
+left join before on by_measure.tenant_id = before.tenant_id and by_measure.month = before.month
+group by by_measure.tenant_id, by_measure.month, by_measure.measure
+settings join_use_nulls = 0
+"""
+
+
+def read_batch(warehouse: Warehouse, batch: int) -> list[Restatement]:
+    """Return what a batch logged, largest change first."""
+    rows = warehouse.rows(
+        f"select mart, tenant_id, month, measure, value_from, value_to, length(records) "
+        f"from {log_table(warehouse, 'restatement_entries')} where batch = {{batch:UInt64}} "
+        f"order by abs(value_to - value_from) desc, mart, tenant_id, month, measure",
+        batch=batch,
+    )
+    return [Restatement(*row) for row in rows]
+
+
+def _restated_mart(node: Mapping[str, Any]) -> RestatedMart:
+    columns = {name: column["config"]["meta"] for name, column in node["columns"].items()}
+    restated = {name: meta["kind"] for name, meta in columns.items() if meta.get("restated")}
+    return RestatedMart(
+        mart=node["config"]["meta"]["records_of"],
+        records=f"{quote_identifier(node['schema'])}.{quote_identifier(node['alias'])}",
+        measures=tuple(name for name, kind in restated.items() if kind == "measure"),
+        places=tuple(name for name, kind in restated.items() if kind == "dimension"),
+    )
+
+
+def _closed_records(warehouse: Warehouse, mart: RestatedMart) -> str:
+    """Return the query of the records that add anything to a watched figure of a closed month."""
+    figures = ", ".join(f"{format_str(name)}, cast({quote_identifier(name)} as {FIGURE})" for name in mart.measures)
+    places = ", ".join(f"toString({quote_identifier(name)})" for name in mart.places)
+    # Not the baselines of the last batch, but those of this one where it has any.
+    closed = (
+        f"select tenant_id, argMax(closed_before, batch) as closed_before "
+        f"from {log_table(warehouse, 'month_baselines')} "
+        f"where mart = {format_str(mart.mart)} and batch <= {{batch:UInt64}} group by tenant_id"
+    )
+    return f"""
+select records.tenant_id as tenant_id, assumeNotNull(records.month) as month, records.record_type as record_type,
+    records.record_id as record_id, records.place as place, records.contributions as contributions
+from (
+    select tenant_id, month, record_type, record_id, [{places}] as place,
+        mapFilter((measure, figure) -> figure != 0, map({figures})) as contributions
+    from {mart.records}
+    where month is not null
+) as records
+inner join ({closed}) as closed on records.tenant_id = closed.tenant_id
+where records.month < closed.closed_before and notEmpty(records.contributions)
+"""
+
+
+def _last_baselines(warehouse: Warehouse, mart: RestatedMart) -> str:
+    return (
+        f"select tenant_id, argMax(closed_before, batch) as closed_before, argMax(measures, batch) as measures, "
+        f"argMax(places, batch) as places from {log_table(warehouse, 'month_baselines')} "
+        f"where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} group by tenant_id"
+    )
+
+
+def _last_totals(warehouse: Warehouse, mart: RestatedMart) -> str:
+    return (
+        f"select tenant_id, month, argMax(totals, batch) as totals, argMax(digest, batch) as digest, "
+        f"max(batch) as last_batch from {log_table(warehouse, 'month_totals')} "
+        f"where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} group by tenant_id, month"
+    )
+
+
+def _months_of_batch(warehouse: Warehouse, mart: RestatedMart) -> str:
+    return (
+        f"select tenant_id, month from {log_table(warehouse, 'month_totals')} "
+        f"where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}"
+    )
+
+
+def _array(names: tuple[str, ...]) -> str:
+    return f"cast([{', '.join(map(format_str, names))}] as Array(String))"
+
+
+def _next_batch(warehouse: Warehouse) -> int:
+    committed = warehouse.rows(f"select max(batch) from {log_table(warehouse, 'restatement_batches')}")
+    return int(committed[0][0]) + 1
+
+
+def _is_empty(warehouse: Warehouse, batch: int) -> bool:
+    return not any(_has_rows(warehouse, table, batch) for table in ("month_baselines", "month_totals"))
+
+
+def _has_rows(warehouse: Warehouse, table: str, batch: int) -> bool:
+    query = f"select count() from {log_table(warehouse, table)} where batch = {{batch:UInt64}}"
+    return bool(warehouse.rows(query, batch=batch)[0][0])
+
+
+def _clear_unfinished(warehouse: Warehouse, batch: int) -> None:
+    """Delete what an earlier run wrote under this batch's number without committing it."""
+    for table in staged_tables():
+        if _has_rows(warehouse, table, batch):
+            _delete(warehouse, table, f"batch = {batch}")
+
+
+def _forget_replaced_records(warehouse: Warehouse, batch: int) -> None:
+    """Delete the records that the batch replaced; nothing reads them any more, should this not come to pass."""
+    months = f"select mart, tenant_id, month from {log_table(warehouse, 'month_totals')} where batch = {batch}"
+    condition = f"batch < {batch} and (mart, tenant_id, month) in ({months})"
+    query = f"select count() from {log_table(warehouse, 'month_records')} where {condition}"
+    if warehouse.rows(query)[0][0]:
+        _delete(warehouse, "month_records", condition)
+
+
+def _delete(warehouse: Warehouse, table: str, condition: str) -> None:
+    warehouse.run(
+        f"delete from {log_table(warehouse, table)} where {condition}", settings={"lightweight_deletes_sync": 2}
+    )
+
+
+def _commit(warehouse: Warehouse, batch: int, run_id: str) -> None:
+    warehouse.run(
+        f"insert into {log_table(warehouse, 'restatement_batches')} select {{batch:UInt64}}, {{run_id:String}}, "
+        f"fromUnixTimestamp64Micro({{now:Int64}}, 'UTC'), count() "
+        f"from {log_table(warehouse, 'restatement_entries')} where batch = {{batch:UInt64}}",
+        settings=INSERT_SETTINGS,
+        batch=batch,
+        run_id=run_id,
+        now=microseconds(datetime.now(UTC)),
+    )

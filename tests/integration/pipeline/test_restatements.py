@@ -1,0 +1,294 @@
+"""Nights after which figures of closed months differ: the log names exactly these, with the records behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.connections import connect_clickhouse, connect_postgres
+from deploy.embedded.clickhouse import start_clickhouse
+from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
+from orchestration.dbt_manifest import load_dbt_project
+from orchestration.extraction.replica import Warehouse
+from orchestration.restatements import Restatement, log_restatements, read_restated_marts
+from tests.integration.judge_selftest.tiny_crm import TinyCrm
+from tests.integration.pipeline.conftest import Company, create_database
+
+STAGES = {"new": (10, "open"), "signed": (20, "won"), "lost": (30, "lost")}
+MARTS = read_restated_marts(load_dbt_project().manifest_path)
+CLOSED_BEFORE = "2026-06-01"
+
+Sums = dict[tuple[str, str, str, str], Decimal]
+Logged = tuple[str, str, str, Decimal, Decimal, tuple[tuple[str, Decimal, Decimal, str], ...]]
+
+
+@dataclass
+class Nights:
+    """What three nights left: the log after each, and the marts' months before and after the second."""
+
+    ids: dict[str, int]
+    client: Client
+    baseline: list[Logged]
+    logged: list[Logged]
+    quiet: list[Logged]
+    before: Sums
+    after: Sums
+    places: dict[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def own_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseSettings]:
+    """Return a ClickHouse of this module: in the shared one, dbt's databases belong to the demo CRM."""
+    access: dict[str, Any] = {"username": "warehouse", "password": "warehouse-password"}
+    folder = tmp_path_factory.mktemp("clickhouse")
+    with start_clickhouse(folder / "data", user=access["username"], password=access["password"]) as server:
+        yield ClickHouseSettings.model_validate({"host": server.host, "port": server.port, **access})
+
+
+@pytest.fixture(scope="module")
+def nights(
+    postgres: PostgresSettings, own_clickhouse: ClickHouseSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Nights:
+    """Return what three nights left."""
+    company = Company(create_database(postgres, "restated"), own_clickhouse, tmp_path_factory.mktemp("home"))
+    client = connect_clickhouse(own_clickhouse, autogenerate_session_id=False)
+    with connect_postgres(company.crm) as connection:
+        connection.execute((REPOSITORY / "deploy" / "demo_crm" / "schema.sql").read_bytes())
+        crm = TinyCrm(connection)
+        ids = first_day(crm)
+        run_night(company, crm)
+        baseline, before = read_log(client), month_sums(client)
+        second_day(crm, ids)
+        run_night(company, crm)
+        logged, after = read_log(client), month_sums(client)
+        run_night(company, crm)
+    places = {
+        record: (place_from, place_to)
+        for record, place_from, place_to in client.query(
+            "select record_id, place_from, place_to from analytics.restatement_records where reason = 'moved'"
+        ).result_rows
+    }
+    return Nights(ids, client, baseline, logged, read_log(client), before, after, places)
+
+
+def run_night(company: Company, crm: TinyCrm) -> None:
+    finished = company.run("nightly", extra={"AS_OF": crm.as_of})
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def first_day(crm: TinyCrm) -> dict[str, int]:
+    """Write a CRM whose months are closed up to May 2026."""
+    crm.tenant("acme")
+    ids = {"manager": crm.user("Ann"), "pipeline": crm.pipeline("Main", STAGES)}
+    ids["web"], ids["fair"] = crm.source("Web"), crm.source("Fair")
+    for name, day, amount, currency in (
+        ("reopened", "2026-03-10", 100, "USD"),
+        ("deleted", "2026-03-20", 200, "USD"),
+        ("kept", "2026-03-25", 1000, "USD"),
+        ("repriced", "2026-04-05", 300, "USD"),
+        ("rated late", "2026-04-10", 400, "EUR"),
+        ("of the open month", "2026-06-03", 500, "USD"),
+    ):
+        ids[name] = crm.deal(ids["pipeline"], "signed", amount=amount, currency=currency, owner_user_id=ids["manager"])
+        crm.moved(ids[name], ids["pipeline"], ("new", "2026-01-01T10:00:00Z"), ("signed", f"{day}T10:00:00Z"))
+    ids["lead"] = crm.lead("2026-02-10T00:00:00Z", source_id=ids["web"], owner_user_id=ids["manager"])
+    ids["other lead"] = crm.lead("2026-02-11T00:00:00Z", source_id=ids["web"])
+    for name in ("call", "other call"):
+        ids[name] = crm.activity(
+            "call", "done", completed_at="2026-05-05T09:00:00Z", duration_minutes=30,
+            assignee_user_id=ids["manager"],
+        )  # fmt: skip
+    return ids
+
+
+def second_day(crm: TinyCrm, ids: dict[str, int]) -> None:
+    """Change what lies in closed months, and in the open one."""
+    crm.moved(ids["reopened"], ids["pipeline"], ("new", "2026-06-14T10:00:00Z"), from_stage_id="signed")
+    crm.change("deals", ids["reopened"], stage_id="new")
+    crm.delete("deals", ids["deleted"])
+    crm.change("deals", ids["repriced"], amount=350)
+    crm.rate("EUR", "2026-04-09", "1.10")
+    crm.change("deals", ids["of the open month"], amount=501)
+    crm.change("leads", ids["lead"], source_id=ids["fair"])
+    crm.delete("activities", ids["call"])
+    ids["backdated"] = crm.deal(
+        ids["pipeline"], "signed", "2026-06-14T00:00:00Z", closed_at="2025-12-30T10:00:00Z", amount=70
+    )
+
+
+def read_log(client: Client) -> list[Logged]:
+    """Return the log as readers see it, ids in order."""
+    rows = client.query("""
+        select mart, toString(month), measure, value_from, value_to,
+            arraySort(groupArray((record_id, contribution_from, contribution_to, reason)))
+        from analytics.restatements as log
+        inner join analytics.restatement_records as behind using (tenant_id, mart, month, measure, run_id)
+        where tenant_id = 'acme'
+        group by mart, month, measure, value_from, value_to, run_id
+        order by mart, month, measure
+    """).result_rows
+    return [(*row[:5], tuple(tuple(record) for record in row[5])) for row in rows]
+
+
+def month_sums(client: Client) -> Sums:
+    """Return the watched figures of closed months from the marts themselves."""
+    return {
+        (mart.mart, tenant, month, measure): Decimal(total)
+        for mart in MARTS
+        for measure in mart.measures
+        for tenant, month, total in client.query(
+            f"select tenant_id, toString(month), sum({measure}) as total from analytics.{mart.mart} "
+            f"where month < '{CLOSED_BEFORE}' group by all having total != 0"
+        ).result_rows
+    }
+
+
+def test_the_first_night_only_remembers(nights: Nights) -> None:
+    assert nights.baseline == []
+    assert len(nights.before) > 8
+
+
+def test_the_log_names_exactly_what_changed(nights: Nights) -> None:
+    def left(name: str, amount: int) -> tuple[str, Decimal, Decimal, str]:
+        return str(nights.ids[name]), Decimal(amount), Decimal(0), "left"
+
+    def entered(name: str, amount: int) -> tuple[str, Decimal, Decimal, str]:
+        return str(nights.ids[name]), Decimal(0), Decimal(amount), "entered"
+
+    def kept(name: str, before: int, after: int, reason: str) -> tuple[str, Decimal, Decimal, str]:
+        return str(nights.ids[name]), Decimal(before), Decimal(after), reason
+
+    expected: list[tuple[str, str, str, float, float, tuple[tuple[str, Decimal, Decimal, str], ...]]] = [
+        ("lead_conversion", "2026-01-01", "direct_deals", 6, 5, (left("deleted", 1),)),
+        ("lead_conversion", "2026-02-01", "leads", 2, 2, (kept("lead", 1, 1, "moved"),)),
+        ("leads_by_source", "2026-02-01", "leads", 2, 2, (kept("lead", 1, 1, "moved"),)),
+        ("manager_activity", "2026-05-01", "calls", 2, 1, (left("call", 1),)),
+        ("manager_activity", "2026-05-01", "minutes", 60, 30, (left("call", 30),)),
+        ("manager_activity", "2026-05-01", "total", 2, 1, (left("call", 1),)),
+        ("sales_by_month", "2025-12-01", "won_amount_base", 0, 70, (entered("backdated", 70),)),
+        ("sales_by_month", "2025-12-01", "won_deals", 0, 1, (entered("backdated", 1),)),
+        ("sales_by_month", "2026-03-01", "won_amount_base", 1300, 1000, (left("reopened", 100), left("deleted", 200))),
+        ("sales_by_month", "2026-03-01", "won_deals", 3, 1, (left("reopened", 1), left("deleted", 1))),
+        (
+            "sales_by_month", "2026-04-01", "won_amount_base", 300, 790,
+            (kept("repriced", 300, 350, "changed"), kept("rated late", 0, 440, "changed")),
+        ),
+    ]  # fmt: skip
+    assert nights.logged == [
+        (mart, month, measure, Decimal(value_from), Decimal(value_to), tuple(sorted(records)))
+        for mart, month, measure, value_from, value_to, records in expected
+    ]
+
+
+def test_a_moved_record_says_from_where_to_where(nights: Nights) -> None:
+    assert nights.places == {str(nights.ids["lead"]): (str(nights.ids["web"]), str(nights.ids["fair"]))}
+
+
+def test_the_difference_of_the_marts_is_the_sum_of_the_log(nights: Nights) -> None:
+    differences = {
+        key: nights.after.get(key, Decimal(0)) - nights.before.get(key, Decimal(0))
+        for key in nights.before.keys() | nights.after.keys()
+    }
+    logged: Sums = {}
+    for mart, month, measure, value_from, value_to, records in nights.logged:
+        logged[mart, "acme", month, measure] = value_to - value_from
+        assert sum(record[2] - record[1] for record in records) == value_to - value_from
+    assert {key: change for key, change in differences.items() if change} == {
+        key: change for key, change in logged.items() if change
+    }
+
+
+def test_a_quiet_night_adds_nothing(nights: Nights) -> None:
+    assert nights.quiet == nights.logged
+
+
+class Mortal(Warehouse):
+    """A warehouse whose writer dies before its n-th statement."""
+
+    lives = 0
+
+    def run(self, statement: str, settings: dict[str, Any] | None = None, **parameters: Any) -> None:
+        """Execute the statement, or die."""
+        if Mortal.lives == 0:
+            raise InterruptedError
+        Mortal.lives -= 1
+        super().run(statement, settings, **parameters)
+
+
+def test_a_run_that_dies_neither_loses_nor_doubles_a_restatement(nights: Nights) -> None:
+    """At every statement; the figure even moves on between a death and the run that recovers."""
+    client, warehouse, before = nights.client, Warehouse(nights.client), len(read_log(nights.client))
+    kept = nights.ids["kept"]
+    deaths = 0
+    while True:
+        reprice(client, kept, 2000 + deaths)
+        Mortal.lives = deaths
+        try:
+            found = log_restatements(Mortal(client), MARTS, tenants="analytics.dim_tenants", run_id="mortal")
+        except InterruptedError:
+            deaths += 1
+            if len(read_log(client)) != before:
+                break
+        else:
+            raise AssertionError(f"{found} after {deaths} statements, and still not logged before the end")
+    # It died after its commit: what it logged stands.
+    final = 2000 + deaths - 1
+    march = [entry for entry in read_log(client) if entry[:3] == ("sales_by_month", "2026-03-01", "won_amount_base")]
+    assert [(entry[3], entry[4]) for entry in march[1:]] == [(Decimal(1000), Decimal(final))]
+    assert deaths > 4 * len(MARTS)
+    assert restate(warehouse) == []
+    reprice(client, kept, 1000)
+    (back,) = restate(warehouse)
+    assert (back.measure, back.records) == ("won_amount_base", 1)
+    assert (back.value_from, back.value_to) == (Decimal(final), Decimal(1000))
+    ((left_behind,),) = client.query("""
+        select count() from ops.month_records
+        where (mart, tenant_id, month, batch) not in
+            (select mart, tenant_id, month, max(batch) from ops.month_totals group by mart, tenant_id, month)
+    """).result_rows
+    assert left_behind == 0
+
+
+def test_a_month_that_closes_is_remembered_in_silence_and_watched_from_then_on(nights: Nights) -> None:
+    warehouse = Warehouse(nights.client)
+    look_from(nights.client, "2026-07-02")
+    assert restate(warehouse) == []
+    reprice(nights.client, nights.ids["of the open month"], 900)
+    (june,) = restate(warehouse)
+    assert (june.month.isoformat(), june.value_from, june.value_to) == ("2026-06-01", Decimal(501), Decimal(900))
+    # A run that looks from an earlier day again does not open the month.
+    look_from(nights.client, "2026-05-20")
+    assert restate(warehouse) == []
+
+
+def test_a_figure_that_is_watched_from_now_on_has_no_past(nights: Nights) -> None:
+    warehouse = Warehouse(nights.client, ops="ops_of_fewer")
+    nights.client.command("create database ops_of_fewer")
+    fewer = tuple(mart for mart in MARTS if mart.mart == "sales_by_month")
+    narrow = type(fewer[0])(fewer[0].mart, fewer[0].records, ("won_deals",), ("pipeline_id",))
+    log_restatements(warehouse, (narrow,), tenants="analytics.dim_tenants", run_id="narrow")
+    assert log_restatements(warehouse, fewer, tenants="analytics.dim_tenants", run_id="wide") == []
+    reprice(nights.client, nights.ids["kept"], 1001)
+    (found,) = log_restatements(warehouse, fewer, tenants="analytics.dim_tenants", run_id="wide again")
+    assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(1))
+
+
+def restate(warehouse: Warehouse) -> list[Restatement]:
+    return log_restatements(warehouse, MARTS, tenants="analytics.dim_tenants", run_id="by hand")
+
+
+def reprice(client: Client, deal_id: int, amount: int) -> None:
+    """Give a deal another amount, as a build would."""
+    statement = "alter table analytics.fct_deals update amount_base = {amount:Int64} where deal_id = {id:String}"
+    client.command(statement, parameters={"amount": amount, "id": str(deal_id)}, settings={"mutations_sync": 2})
+
+
+def look_from(client: Client, day: str) -> None:
+    """Let the marts be built as of another day."""
+    statement = "alter table analytics.dim_tenants update as_of_day = {day:Date32} where true"
+    client.command(statement, parameters={"day": day}, settings={"mutations_sync": 2})

@@ -1,0 +1,94 @@
+"""The quality checks inside the nightly job: a quiet night passes, a broken one stops before the models."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from deploy.connections import connect_clickhouse, connect_postgres
+from deploy.settings import REPOSITORY
+from tests.integration.pipeline.conftest import Company
+
+
+def change(company: Company, statement: str) -> None:
+    with connect_postgres(company.crm) as connection:
+        connection.execute(statement)
+
+
+def rows(company: Company, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connect_clickhouse(company.warehouse).query(query).result_rows]
+
+
+def quality_command(company: Company, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.quality", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **company.environment()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_first_night_passes_and_counts_the_rows_of_every_tenant(firm: Company) -> None:
+    output = firm.outputs["first night"]
+    assert "CHECK ERROR" not in output
+    assert "CHECK WARN: crm/deals referential_integrity: owner_is_a_user: tenant '" in output
+    assert "  quality  " in output
+    counted = rows(firm, "select table_name, tenant_id, live_rows, accepted from ops.row_counts")
+    assert {table for table, *_ in counted} >= {"deals", "leads", "activities", "tenants"}
+    assert all(accepted for *_, accepted in counted)
+    live = rows(firm, "select 'deals', tenant_id, count(), true from crm.deals final group by tenant_id")
+    assert set(live) <= set(counted)
+
+
+def test_docs_are_found_by_command(firm: Company) -> None:
+    finished = quality_command(firm, "docs")
+    assert finished.returncode == 0
+    page = firm.home / "quality" / "data_docs" / "index.html"
+    assert str(page) in finished.stdout
+    assert "crm.deals" in page.read_text(encoding="utf-8")
+
+
+def test_an_error_stops_the_night_before_the_models_and_names_the_row(firm: Company) -> None:
+    built = rows(firm, "select max(metadata_modification_time) from system.tables where database = 'analytics'")
+    change(
+        firm,
+        "update exchange_rates set rate = 0, updated_at = now() "
+        "where (tenant_id, currency, rate_on) = (select tenant_id, currency, max(rate_on) from exchange_rates "
+        "where tenant_id = 'volga' and currency = 'USD' group by tenant_id, currency)",
+    )
+    finished = firm.run()
+    assert finished.returncode == 1
+    lines = [line for line in finished.stderr.splitlines() if "rate_is_positive" in line]
+    assert len(lines) == 1, finished.stderr
+    assert "crm/exchange_rates, check types_and_ranges: rate_is_positive: tenant 'volga', id USD/" in lines[0]
+    assert "(0" in lines[0]
+    assert rows(firm, "select max(metadata_modification_time) from system.tables where database = 'analytics'") == built
+    change(firm, "update exchange_rates set rate = 90, updated_at = now() where rate = 0")
+
+
+def test_lost_rows_stop_the_night_until_they_are_accepted(firm: Company) -> None:
+    change(firm, "update leads set deleted_at = now(), updated_at = now() where tenant_id = 'volga' and id % 2 = 0")
+    finished = firm.run()
+    assert finished.returncode == 1
+    lines = [line for line in finished.stderr.splitlines() if "no_rows_vanished" in line]
+    assert len(lines) == 1, finished.stderr
+    assert "crm/leads, check volume: no_rows_vanished: tenant 'volga'" in lines[0]
+    assert "before" in lines[0]
+    accepted = quality_command(firm, "accept", "leads")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "tenant 'volga' continues from" in accepted.stdout
+    after = firm.run()
+    assert after.returncode == 0, after.stderr
+
+
+@pytest.mark.parametrize(("table", "part"), [("dealz", "not among"), ("tenants", "no loss of rows")])
+def test_accepting_says_what_it_did(firm: Company, table: str, part: str) -> None:
+    finished = quality_command(firm, "accept", table)
+    assert part in finished.stdout + finished.stderr
