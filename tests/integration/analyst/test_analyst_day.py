@@ -68,7 +68,12 @@ def production(client: Client) -> list[tuple[object, ...]]:
         tuple(row)
         for row in client.query("""
             select database, name, uuid, metadata_modification_time, create_table_query, total_rows
-            from system.tables where database in ('analytics', 'staging', 'crm', 'ops') order by database, name
+            from system.tables
+            where
+                database in ('analytics', 'staging', 'crm', 'ops')
+                -- Materialized views refresh by themselves.
+                and name not like '%_mv' and name not like '.%'
+            order by database, name
         """).result_rows
     ]
 
@@ -88,10 +93,10 @@ def test_a_build_goes_into_ones_own_databases_and_leaves_production_untouched(en
     assert "first_recorded_change_implies_an_entry_at_creation" in printed, "unit tests are part of a build"
     with opened(environment) as client:
         assert production(client) == before
-        built = client.query("select name from system.tables where database = 'dev_ann_analytics'").result_rows
-        assert {"fct_deals", "sales_by_month", "sales_funnel", "lead_conversion", "dim_sources"} == {
-            n for (n,) in built
-        }
+        tables = client.query("select name from system.tables where database = 'dev_ann_analytics'").result_rows
+        built = {name for (name,) in tables}
+        assert {"fct_deals", "sales_by_month", "sales_funnel", "lead_conversion", "dim_sources"} <= built
+        assert not {"dim_users", "fct_leads", "leads_by_source"} & built
         assert databases(client) >= {"dev_ann_analytics", "dev_ann_staging"}
     assert "sales_by_month: 0 rows only in production, 0 only in development" in analyst(
         environment, "diff", "--select", "sales_by_month", "--developer", "ann"
@@ -126,14 +131,14 @@ def test_only_what_differs_from_production_is_built(environment: dict[str, str])
         state = read_production_state(client)
         assert state is not None
         older = json.loads(state.manifest)
-        older["nodes"]["model.crm_analytics.dim_sources"]["raw_code"] = "select 1"
+        older["nodes"]["model.crm_analytics.sales_funnel"]["raw_code"] = "select 1"
         # The newest row counts; the true state comes back after it.
         keep_production_state(client, ProductionState(json.dumps(older), state.as_of, later(client)))
     analyst(environment, "changed", "--developer", "bob")
     with opened(environment) as client:
         built = client.query("select name from system.tables where database like 'dev_bob_%'").result_rows
-        assert {"dim_sources", "fct_leads", "leads_by_source", "lead_conversion"} <= {name for (name,) in built}
-        assert not {"dim_users", "sales_by_month", "sales_funnel"} & {name for (name,) in built}
+        assert "sales_funnel" in {name for (name,) in built}
+        assert not {"fct_deals", "dim_users", "sales_by_month"} & {name for (name,) in built}
         keep_production_state(client, ProductionState(state.manifest, state.as_of, later(client)))
 
 
@@ -224,6 +229,8 @@ def test_every_column_of_every_model_is_documented(environment: dict[str, str]) 
             (database, table, column)
             for database, table, column in client.query(
                 "select database, table, name from system.columns where database in ('analytics', 'staging')"
+                # What ClickHouse keeps behind a materialized view, whose own columns are documented.
+                " and table not like '%_mv_mv' and table not like '.%'"
             ).result_rows
         }
     nodes = json.loads(state.manifest)["nodes"].values()
