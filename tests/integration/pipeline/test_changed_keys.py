@@ -186,7 +186,8 @@ def tables(client: Client) -> list[str]:
     """Return the tables of the models, without lists of changed keys and views, which tell when they were made."""
     rows = client.query(
         "select concat(database, '.', name) from system.tables where database in ('staging', 'analytics') "
-        "and engine like '%MergeTree' and name not like 'int_changed_%' and name != 'int_member_changes' and name not like '%_mv' order by 1"
+        "and engine like '%MergeTree' and name not like 'int_changed_%' and name != 'int_member_changes' "
+        "and name not like '%_mv' order by 1"
     ).result_rows
     return [name for (name,) in rows]
 
