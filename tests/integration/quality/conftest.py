@@ -39,9 +39,11 @@ def landed(postgres: PostgresSettings, clickhouse: ClickHouseSettings) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def firm(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def firm(
+    request: pytest.FixtureRequest, postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Company]:
     """Return a company with a warehouse of its own, whose nightly job has run once."""
-    crm = create_database(postgres, "quality_firm")
+    crm = create_database(postgres, f"firm_of_{request.node.path.stem}")
     with connect_postgres(crm) as connection:
         fill(connection, deals=DEALS, as_of=datetime.now(UTC))
     access: dict[str, Any] = {"username": "warehouse", "password": "warehouse-password"}
