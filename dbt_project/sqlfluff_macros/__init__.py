@@ -14,6 +14,7 @@ def what_changed(entity: str) -> dict[str, object]:
         "read_until": "map('until deals', 1)",
         "conditions": defaultdict(lambda: "loaded_at > now64(6)"),
         "members": 0,
+        "keeps": "true",
     }
 
 

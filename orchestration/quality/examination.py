@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,9 @@ from pathlib import Path
 from orchestration.extraction.replica import Warehouse
 from orchestration.quality.finding import Measurement
 from orchestration.quality.freshness import (
-    active_tenants,
-    last_loads,
+    Landing,
     load_age,
-    never_loaded_tables,
-    not_mapped_tables,
+    read_landing,
     row_ages,
 )
 from orchestration.quality.measure import measure
@@ -54,28 +52,27 @@ def examine(
 
     create_row_counts(warehouse)
     asked = list(suites)
-    not_mapped = not_mapped_tables(warehouse)
-    no_reference = not_mapped | never_loaded_tables(warehouse)
+    landing = read_landing(warehouse)
     judge = Judge(docs)
     verdicts = {}
-    for suite in (suite for suite in asked if suite.table not in not_mapped):
-        evidence = gather(warehouse, suite, now=now, not_mapped=no_reference)
+    for suite in (suite for suite in asked if suite.table not in landing.not_mapped):
+        evidence = gather(warehouse, suite, now=now, landing=landing)
         verdict = judge.judge(suite, evidence)
         _log_counts(warehouse, suite, evidence, verdict, run_id)
         verdicts[suite.table] = verdict
     page = judge.write_docs(verdicts.values(), f"{now:%Y-%m-%d %H:%M}")
-    return Examination(verdicts, frozenset(suite.table for suite in asked) & not_mapped, page)
+    return Examination(verdicts, frozenset(suite.table for suite in asked) & landing.not_mapped, page)
 
 
-def gather(warehouse: Warehouse, suite: TableSuite, *, now: datetime, not_mapped: Set[str]) -> Evidence:
+def gather(warehouse: Warehouse, suite: TableSuite, *, now: datetime, landing: Landing) -> Evidence:
     """Return everything that the rules of a suite are judged by."""
-    measurement = measure(warehouse, suite, now=now, not_mapped=not_mapped)
+    measurement = measure(warehouse, suite, now=now, not_mapped=landing.without_rows)
     figures: dict[str, list[TenantFigure]] = {}
     for rule in suite.freshness:
         if rule.newest == "load":
-            figures[rule.name] = load_age(last_loads(warehouse).get(suite.table), now)
+            figures[rule.name] = load_age(landing.loads.get(suite.table), now)
         else:
-            figures[rule.name] = row_ages(rule, measurement.tenants, active_tenants(warehouse), now)
+            figures[rule.name] = row_ages(rule, measurement.tenants, landing.active_tenants, now)
     if suite.volume.rows_lost is not None:
         before = accepted_counts(warehouse, suite.table)
         figures[suite.volume.rows_lost.name] = rows_lost(suite.volume.rows_lost, measurement.tenants, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.binding import quote_identifier
@@ -17,30 +18,40 @@ ALL_TENANTS = "(all)"
 _HOUR = 3600
 
 
-def not_mapped_tables(warehouse: Warehouse) -> frozenset[str]:
-    """Return the tables that the last load found without a mapping."""
-    unmapped = "argMax(mode, finished_at) = 'not mapped'"
-    rows = warehouse.rows(f"select table_name from {_state(warehouse)} group by table_name having {unmapped}")
-    return frozenset(table for (table,) in rows)
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How far the tables have landed.
+
+    Attributes:
+        loads: when the last load of each table finished; a table that no load has finished yet is missing, as while a
+            warehouse is filled table by table.
+        not_mapped: tables that the last load found without a mapping.
+        active_tenants: the tenants that the CRM marks as active; none while the tenants have not been loaded.
+    """
+
+    loads: Mapping[str, datetime]
+    not_mapped: frozenset[str]
+    active_tenants: frozenset[str]
+
+    @property
+    def without_rows(self) -> frozenset[str]:
+        """The tables that no row can refer to."""
+        return self.not_mapped | (frozenset(CANONICAL_TABLES) - frozenset(self.loads))
 
 
-def never_loaded_tables(warehouse: Warehouse) -> frozenset[str]:
-    """Return the canonical tables that no load has finished yet, as while a warehouse is filled table by table."""
-    return frozenset(CANONICAL_TABLES) - frozenset(last_loads(warehouse))
-
-
-def last_loads(warehouse: Warehouse) -> dict[str, datetime]:
-    """Return when the last load of each table finished."""
-    query = f"select table_name, max(finished_at) from {_state(warehouse)} group by table_name"
-    return {table: _aware(moment) for table, moment in warehouse.rows(query)}
-
-
-def active_tenants(warehouse: Warehouse) -> frozenset[str]:
-    """Return the tenants that the CRM marks as active; none while the tenants themselves have not been loaded."""
-    if "tenants" in never_loaded_tables(warehouse):
-        return frozenset()
-    query = f"select tenant_id from {warehouse.replica('tenants')} final where is_active"
-    return frozenset(tenant for (tenant,) in warehouse.rows(query))
+def read_landing(warehouse: Warehouse) -> Landing:
+    """Return how far the tables have landed."""
+    rows = warehouse.rows(
+        f"select table_name, max(finished_at), argMax(mode, finished_at) = 'not mapped' "
+        f"from {quote_identifier(warehouse.ops)}.extraction_state group by table_name"
+    )
+    loads = {table: _aware(moment) for table, moment, _ in rows}
+    active = f"select tenant_id from {warehouse.replica('tenants')} final where is_active"
+    return Landing(
+        loads,
+        frozenset(table for table, _, is_not_mapped in rows if is_not_mapped),
+        frozenset(tenant for (tenant,) in warehouse.rows(active)) if "tenants" in loads else frozenset(),
+    )
 
 
 def load_age(loaded: datetime | None, now: datetime) -> list[TenantFigure]:
@@ -71,7 +82,3 @@ def _hours(now: datetime, then: datetime) -> float:
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _state(warehouse: Warehouse) -> str:
-    return f"{quote_identifier(warehouse.ops)}.extraction_state"

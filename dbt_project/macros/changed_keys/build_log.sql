@@ -22,9 +22,9 @@
 
 {#- Logs a finished build with what its changed keys had been found by. -#}
 {% macro log_build(relation, entity, definition, reason) -%}
-    {#- Later than the build before, whatever the clock says: the last build is the one that counts. -#}
     {#- The keys of a try may not be there, and nothing follows it. -#}
     {%- if target.name == 'dev' %}{{ return('') }}{% endif -%}
+    {#- Later than the build before, whatever the clock says: the last build is the one that counts. -#}
     {%- do run_query(
         "insert into " ~ model_builds() ~ " select '" ~ relation ~ "', '" ~ entity ~ "', '" ~ definition ~ "', '"
         ~ (reason or '') ~ "', (select any(read_until) from " ~ changed_keys_relation(entity) ~ " where tenant_id = ''), "

@@ -88,5 +88,7 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(local_md5(whole_sql ~ config.get('order_by') ~ config.get('engine') ~ files | sort | join(' '))) }}
+    {#- The contract holds the types of the table, which the clone of a table of other types could not take over. -#}
+    {%- set table = [config.get('order_by'), config.get('engine'), model.contract.checksum] -%}
+    {{ return(local_md5(whole_sql ~ table | join(' ') ~ files | sort | join(' '))) }}
 {% endmacro %}

@@ -5,12 +5,16 @@
     read_until: SQL of how far the sources reach now; measured before any row is read, so that a later load is seen next time.
     conditions: per source table, the condition on `loaded_at` of rows that some model of the entity has not seen yet.
     members: the number of the last change of a member that all models of the entity have seen.
+    keeps: whether the keys found last time are kept, as SQL: some model of the entity has not been built by them. What they
+      were found by may be gone, as the models that were built hold the new state.
   Nothing is new where no model of the entity has a table with a build on record: all of them will be built whole.
 -#}
 {% macro what_changed(entity) -%}
     {%- set loads, repairs, members = ref('stg_ops__loads'), ref('stg_ops__repairs'), ref('int_member_changes') -%}
     {%- if not execute or flags.WHICH not in ['run', 'build', 'retry'] -%}
-        {{ return({'read_until': "cast(map() as Map(String, Int64))", 'conditions': _nothing_new(), 'members': 0}) }}
+        {{ return({
+            'read_until': "cast(map() as Map(String, Int64))", 'conditions': _nothing_new(), 'members': 0, 'keeps': 'false'
+        }) }}
     {%- endif -%}
     {%- set newest_member = run_query("select max(number) from " ~ members).rows[0][0] -%}
     {%- set reach = ["'members', " ~ newest_member] -%}
@@ -29,12 +33,15 @@
     {%- set read_until = "cast(map(" ~ reach | join(', ') ~ ") as Map(String, Int64))" -%}
     {%- set builds = _last_builds(entity) -%}
     {%- if not builds -%}
-        {{ return({'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member}) }}
+        {{ return({
+            'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member, 'keeps': 'false'
+        }) }}
     {%- endif -%}
     {{ return({
         'read_until': read_until,
         'conditions': _conditions(builds, loads, repairs),
         'members': run_query("select min(read_until['members']) from (" ~ builds ~ ")").rows[0][0],
+        'keeps': _keeps(entity, builds),
     }) }}
 {%- endmacro %}
 
@@ -45,6 +52,18 @@
         {%- do conditions.update({table: 'false'}) -%}
     {%- endfor -%}
     {{ return(conditions) }}
+{%- endmacro %}
+
+{#- Returns whether some of these builds were not made by the keys that were found last. -#}
+{% macro _keeps(entity, builds) -%}
+    {%- set found = changed_keys_relation(entity) -%}
+    {%- if found is none -%}{{ return('false') }}{%- endif -%}
+    {%- set others -%}
+        select count()
+        from ({{ builds }})
+        where toString(read_until) != (select toString(any(read_until)) from {{ found }} where tenant_id = '')
+    {%- endset -%}
+    {{ return('true' if run_query(others).rows[0][0] else 'false') }}
 {%- endmacro %}
 
 {#- Returns SQL of the last build of each model of the entity that has a table, or nothing. -#}

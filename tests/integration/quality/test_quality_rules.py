@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from orchestration.extraction.replica import Warehouse
 from orchestration.quality.examination import examine, gather
 from orchestration.quality.expectations import Judge
 from orchestration.quality.finding import Finding
+from orchestration.quality.freshness import read_landing
 from orchestration.quality.measure import measure
 from orchestration.quality.suite import ReferenceRule, RowRule, TableSuite, load_suites
 from orchestration.quality.verdict import RuleOutcome, broken
@@ -46,7 +48,7 @@ def warehouse(landed: Warehouse) -> Warehouse:
 def outcomes(
     warehouse: Warehouse, suite: TableSuite, docs: Path, now: datetime | None = None
 ) -> dict[str, RuleOutcome]:
-    evidence = gather(warehouse, suite, now=now or datetime.now(UTC), not_mapped=frozenset())
+    evidence = gather(warehouse, suite, now=now or datetime.now(UTC), landing=read_landing(warehouse))
     return {each.name: each for each in Judge(docs).judge(suite, evidence).outcomes}
 
 
@@ -216,7 +218,8 @@ def test_a_day_unlike_its_weekday_is_found(warehouse: Warehouse, table: str, tmp
 
 
 def test_a_table_that_the_mapping_leaves_out_is_no_finding(warehouse: Warehouse, tmp_path: Path) -> None:
-    evidence = gather(warehouse, SUITES["deals"], now=datetime.now(UTC), not_mapped=frozenset({"companies"}))
+    landing = replace(read_landing(warehouse), not_mapped=frozenset({"companies"}))
+    evidence = gather(warehouse, SUITES["deals"], now=datetime.now(UTC), landing=landing)
     verdict = Judge(tmp_path / "docs").judge(SUITES["deals"], evidence)
     skipped = [each for each in verdict.outcomes if each.skipped]
     assert [each.name for each in skipped] == ["company_exists"]

@@ -64,6 +64,12 @@ changed as (
         activities.activity_status = 'open'
         and activities.activity_type = 'task'
         and activities.is_overdue_task != coalesce(activities.due_at < tenants.as_of, false)
+    union all
+    select
+        tenant_id,
+        activity_id
+    from {{ as_built('int_changed_activities', 'tenant_id String, activity_id String') }}
+    where {{ news.keeps }} and tenant_id != ''
 )
 
 select

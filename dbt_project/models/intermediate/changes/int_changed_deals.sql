@@ -192,6 +192,12 @@ changed as (
     where
         (deals.closed_day is null and deals.amount is not null and deals.currency != tenants.currency)
         or deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
+    union all
+    select
+        tenant_id,
+        deal_id
+    from {{ as_built('int_changed_deals', 'tenant_id String, deal_id String') }}
+    where {{ news.keeps }} and tenant_id != ''
 )
 
 select

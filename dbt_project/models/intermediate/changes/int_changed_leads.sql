@@ -79,6 +79,12 @@ changed as (
         (tenant_id, source_id) in (select changed_sources.* from changed_sources)
         or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
         or tenant_id in (select changed_tenants.* from changed_tenants)
+    union all
+    select
+        tenant_id,
+        lead_id
+    from {{ as_built('int_changed_leads', 'tenant_id String, lead_id String') }}
+    where {{ news.keeps }} and tenant_id != ''
 )
 
 select

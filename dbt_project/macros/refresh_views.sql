@@ -1,8 +1,8 @@
 {#-
-  Refreshes the materialized views whose facts were built in this run, so that they agree with the marts within seconds; waits
-  for them, so that the next reader sees it.
+  Refreshes the materialized views at the end of a run that built anything, so that they agree with the marts within seconds;
+  waits for them, so that the next reader sees it.
 -#}
-{% macro refresh_history_views(results) -%}
+{% macro refresh_views(results) -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}
         {%- set built = results | selectattr('node.resource_type', 'equalto', 'model') | map(attribute='node.unique_id') | list -%}
         {%- for node in graph.nodes.values()
