@@ -122,15 +122,15 @@ def second_day(crm: TinyCrm, ids: dict[str, int]) -> None:
 
 
 def read_log(client: Client) -> list[Logged]:
-    """Return the log as readers see it, ids in order."""
+    """Return the log as readers see it: what is found later of a figure comes later, ids in order."""
     rows = client.query("""
         select mart, toString(month), measure, value_from, value_to,
             arraySort(groupArray((record_id, contribution_from, contribution_to, reason)))
         from analytics.restatements as log
         inner join analytics.restatement_records as behind using (tenant_id, mart, month, measure, run_id)
         where tenant_id = 'acme'
-        group by mart, month, measure, value_from, value_to, run_id
-        order by mart, month, measure
+        group by mart, month, measure, value_from, value_to, run_id, log.detected_at
+        order by mart, month, measure, log.detected_at
     """).result_rows
     return [(*row[:5], tuple(tuple(record) for record in row[5])) for row in rows]
 
