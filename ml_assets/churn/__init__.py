@@ -1,0 +1,1 @@
+"""Customers about to leave, leads and deals by their chance: snapshots, models, calibration, reasons."""

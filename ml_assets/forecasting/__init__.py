@@ -1,0 +1,1 @@
+"""Sales forecasts: candidate models, their backtest, their combination, intervals and reconciliation."""
