@@ -12,7 +12,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ SEASON = 12
 # Half the width of this band is one standard deviation of a normal distribution.
 _ONE_SIGMA = 68.26894921370859
 _TOO_WIDE = 1e4
+_WIDEST_LOG_SD = 3.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,26 @@ def mstl(history: History, horizon: int) -> Prediction:
     return _from_engine(MSTL(season_length=SEASON), history.values, horizon)
 
 
+def log_mstl(history: History, horizon: int) -> Prediction:
+    """The same decomposition of logarithms, for a pattern that grows with the level; positive series only."""
+    if history.values.min() <= 0:
+        raise ValueError("needs positive values")
+    found = mstl(replace(history, values=np.log(history.values)), horizon)
+    middle = np.exp(found.mean)
+    return Prediction(middle, middle * np.sinh(np.minimum(found.sd, _WIDEST_LOG_SD)))
+
+
+def seasonal_mean(history: History, horizon: int) -> Prediction:
+    """The mean of the same month in the last two years, the older one brought to the level of the newer."""
+    _needs(history, 2 * SEASON)
+    newer, older = history.values[-SEASON:], history.values[-2 * SEASON : -SEASON]
+    if older.mean() <= 0:
+        raise ValueError("needs a positive level")
+    cycle = (newer + older * newer.mean() / older.mean()) / 2
+    errors = history.values[SEASON:] - history.values[:-SEASON]
+    return Prediction(cycle[np.arange(horizon) % SEASON], np.full(horizon, float(np.std(errors))))
+
+
 def arima(history: History, horizon: int) -> Prediction:
     """ARIMA with orders found stepwise, by the engine that the configuration names."""
     _needs(history, 8)
@@ -174,9 +195,7 @@ def _fit_prophet(history: History) -> tuple[Any, Any]:
 
     with _quiet_prophet() as prophet_class:
         start = pd.Timestamp(2000, history.first_month + 1, 1)
-        frame = pd.DataFrame(
-            {"ds": pd.date_range(start, periods=len(history.values), freq="MS"), "y": history.values}
-        )
+        frame = pd.DataFrame({"ds": pd.date_range(start, periods=len(history.values), freq="MS"), "y": history.values})
         model = prophet_class(uncertainty_samples=0)
         model.fit(frame, algorithm="LBFGS", seed=history.seed)
     return model, frame
@@ -184,6 +203,8 @@ def _fit_prophet(history: History) -> tuple[Any, Any]:
 
 @contextmanager
 def _quiet_prophet() -> Iterator[Any]:
+    # Importing it complains of a missing plotly, which only its interactive plots need.
+    logging.getLogger("prophet.plot").disabled = True
     from prophet import Prophet
 
     # It logs every fit; its logger is switched off only after the import, which configures it.
@@ -230,6 +251,8 @@ CANDIDATES: dict[str, Candidate] = {
     "ces": ces,
     "theta": theta,
     "mstl": mstl,
+    "log_mstl": log_mstl,
+    "seasonal_mean": seasonal_mean,
     "arima": arima,
     "prophet": prophet,
     "structural": structural,

@@ -60,7 +60,9 @@ def _posterior(scaled: Values, horizon: int) -> tuple[Values, Values]:
         size = 2 * float(np.log(np.diag(factor[0])).sum())
         return 0.5 * (fit + size + float((((parameters - _PRIOR_MEAN) / _PRIOR_SD) ** 2).sum()))
 
-    found = minimize(loss, _PRIOR_MEAN, method="L-BFGS-B", bounds=[(-8.0, 6.0)] * len(_PRIOR_MEAN), options={"maxiter": 30})
+    found = minimize(
+        loss, _PRIOR_MEAN, method="L-BFGS-B", bounds=[(-8.0, 6.0)] * len(_PRIOR_MEAN), options={"maxiter": 30}
+    )
     whole = _covariance(found.x, pieces)
     factor = cho_factor(whole[:known, :known], lower=True)
     ahead = whole[known:, :known]
