@@ -1,14 +1,13 @@
-"""The other ways to forecast that `benchmarks.forecast` compares ours with, as they come, and the cache of their answers.
+"""The other ways to forecast that `benchmarks.forecast` compares ours with, as they come, and a cache of their answers.
 
-An answer is a mean and the bounds of a 95 % band for six months, with the CPU seconds that it took. Answers are kept per
-peer, version and series under `.local/benchmarks/forecast`, since some peers need many seconds per series.
+An answer is a mean and the bounds of a 95 % band for six months, with the CPU seconds that it took. Answers are kept
+per peer, version and series under `.local/benchmarks/forecast`, since some peers need seconds per series.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 
 from benchmarks.forecast_data import MONTHS_AHEAD, Task, Values
 from deploy.settings import REPOSITORY
+from ml_assets.forecasting.backtest import cpu_seconds
 
 CACHE = REPOSITORY / ".local" / "benchmarks" / "forecast"
 _SEASON = 12
@@ -46,24 +46,28 @@ def _engine(model: Any, known: Values) -> Bands:
 
 
 def seasonal_naive(known: Values) -> Bands:
+    """The same month of last year."""
     from statsforecast.models import SeasonalNaive
 
     return _engine(SeasonalNaive(season_length=_SEASON), known)
 
 
 def auto_arima(known: Values) -> Bands:
+    """AutoARIMA of statsforecast, its defaults."""
     from statsforecast.models import AutoARIMA
 
     return _engine(AutoARIMA(season_length=_SEASON), known)
 
 
 def auto_ets(known: Values) -> Bands:
+    """AutoETS of statsforecast, its defaults."""
     from statsforecast.models import AutoETS
 
     return _engine(AutoETS(season_length=_SEASON), known)
 
 
 def auto_theta(known: Values) -> Bands:
+    """AutoTheta of statsforecast, its defaults."""
     from statsforecast.models import AutoTheta
 
     return _engine(AutoTheta(season_length=_SEASON), known)
@@ -104,7 +108,7 @@ def prophet(known: Values) -> Bands:
 
     logging.getLogger("cmdstanpy").disabled = True
     logging.getLogger("prophet").setLevel(logging.ERROR)
-    np.random.seed(0)  # noqa: NPY002 - Prophet draws its band from the global generator
+    np.random.seed(0)  # Prophet draws its band from the global generator
     frame = pd.DataFrame({"ds": pd.date_range("2000-01-01", periods=len(known), freq="MS"), "y": known})
     model = Prophet(interval_width=_BAND / 100).fit(frame, seed=1)
     found = model.predict(model.make_future_dataframe(MONTHS_AHEAD, freq="MS")).tail(MONTHS_AHEAD)
@@ -148,7 +152,7 @@ def answer(peer: str, task: Task) -> Answer:
 
 def _ask(call: Callable[[Values], Bands], known: Values) -> Answer:
     """A peer that fails answers as the seasonal naive forecast does, and the table counts how often."""
-    started = time.process_time()
+    started = cpu_seconds()
     failed = False
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -159,7 +163,7 @@ def _ask(call: Callable[[Values], Bands], known: Values) -> Answer:
         if failed or not np.isfinite(bands[0]).all():
             failed, bands = True, seasonal_naive(known)
     point, lower, upper = ([float(value) for value in part] for part in bands)
-    return Answer(point, lower, upper, time.process_time() - started, failed)
+    return Answer(point, lower, upper, cpu_seconds() - started, failed)
 
 
 def _keep(path: Path, found: Answer) -> None:

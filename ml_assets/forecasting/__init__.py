@@ -2,5 +2,6 @@
 
 from ml_assets.forecasting.config import ForecastConfig
 from ml_assets.forecasting.forecast import ForecastResult, forecast_sales
+from ml_assets.forecasting.quarter import QuarterResult, forecast_quarter
 
-__all__ = ["ForecastConfig", "ForecastResult", "forecast_sales"]
+__all__ = ["ForecastConfig", "ForecastResult", "QuarterResult", "forecast_quarter", "forecast_sales"]

@@ -1,7 +1,7 @@
 """Weights from the backtest, the gate against the seasonal naive forecast, and bands as wide as experience says.
 
-A verdict about a cut-off uses nothing that came after it: the weights there come from errors of earlier cut-offs, as far
-as they were known by then. So the backtest of the combination is as honest as that of a single model.
+A verdict about a cut-off uses nothing that came after it: the weights there come from errors of earlier cut-offs, as
+far as they were known by then. So the backtest of the combination is as honest as that of a single model.
 """
 
 from __future__ import annotations

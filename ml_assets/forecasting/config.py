@@ -23,7 +23,7 @@ class ForecastConfig:
         origins: cut-offs of the backtest, counted in months before the end of the history, nearest first.
         backtest_months: months that each cut-off is judged on, at most.
         weight_power, weight_floor: the weight of a model is 1 / (its error + floor) ** power.
-        prior_origins: how many cut-offs the usual error of a model counts for beside its own backtest; 0 ignores it.
+        prior_origins: how many cut-offs the usual error of a model counts for beside its own; 0 ignores it.
         naive_shares: shares of the seasonal naive forecast that are mixed in, in this order, until the gate is passed.
         usual_widening: by how much the bands of a combination are usually too narrow at 95 %.
         widening_origins: how many cut-offs that usual factor counts for beside the series' own.
@@ -38,7 +38,8 @@ class ForecastConfig:
     horizon: int = 6
     confidences: tuple[float, ...] = (0.80, 0.95)
     candidates: tuple[str, ...] = (
-        "seasonal_naive", "drift", "ets", "ces", "theta", "mstl", "log_mstl", "seasonal_mean", "arima", "prophet", "structural",
+        "seasonal_naive", "drift", "ets", "ces", "theta", "mstl", "log_mstl", "seasonal_mean", "arima", "prophet",
+        "structural",
     )  # fmt: skip
     intermittent_candidates: tuple[str, ...] = ("seasonal_naive", "croston_sba", "tsb", "zero")
     arima_engine: str = "statsforecast"

@@ -16,7 +16,7 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from ml_assets.forecasting.backtest import NAIVE, Trials, run_trials
+from ml_assets.forecasting.backtest import NAIVE, Trials, cpu_seconds, run_trials
 from ml_assets.forecasting.calendars import working_day_factors
 from ml_assets.forecasting.candidates import Prediction, Values
 from ml_assets.forecasting.combination import CAUTIOUS, COMBINATION, Verdict, combine, half_width, judge
@@ -99,13 +99,13 @@ def forecast_sales(
         ValueError: a column is missing or there is more than one tenant. No series and no model raises.
     """
     settings = config or ForecastConfig()
-    started, cpu_started = time.monotonic(), time.process_time()
+    started, cpu_started = time.monotonic(), cpu_seconds()
     found = [forecast_series(series, settings) for series in build_series(sales, as_of, dimensions, settings)]
     points = _reconciled(found, settings)
     forecasts = [row for each in found for row in _forecast_rows(each, points[each.series.key], as_of, settings)]
     models = pd.DataFrame([row for each in found for row in _model_rows(each, as_of)], columns=list(MODEL_COLUMNS))
     run = _run_row(found, as_of, settings, dimensions)
-    run |= {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu_started}
+    run |= {"seconds": time.monotonic() - started, "cpu_seconds": cpu_seconds() - cpu_started}
     return ForecastResult(
         forecasts=pd.DataFrame(forecasts, columns=list(FORECAST_COLUMNS)),
         backtest=pd.DataFrame(
@@ -259,13 +259,19 @@ def _model_rows(each: SeriesForecast, as_of: date) -> list[dict[str, object]]:
         | {
             "model": name, "weight": verdict.weights.get(name), "mase": errors.get(name),
             "naive_mase": verdict.naive_error, "is_published": name == verdict.model,
-            "reason": verdict.reason if name == verdict.model else ("failed" if name in trials.failures else "candidate"),
+            "reason": _reason(each, name),
             "cpu_seconds": trials.seconds.get(name), "failure": trials.failures.get(name, ""),
             "working_days_used": each.working_days_used, "naive_share": verdict.naive_share,
             "widening": verdict.widening,
         }
         for name in names
     ]  # fmt: skip
+
+
+def _reason(each: SeriesForecast, name: str) -> str:
+    if name == each.verdict.model:
+        return each.verdict.reason
+    return "failed" if name in each.trials.failures else "candidate"
 
 
 def _mase(trials: Trials, name: str) -> float | None:

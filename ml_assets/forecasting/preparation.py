@@ -1,6 +1,6 @@
 """From sales rows to monthly series: whole months only, empty months as zeros, one series per member of a dimension.
 
-Nothing is forecast here. Every dimension splits the same rows, so its members sum to the tenant's total by construction.
+Nothing is forecast here. Every dimension splits the same rows, so its members sum to the total by construction.
 """
 
 from __future__ import annotations

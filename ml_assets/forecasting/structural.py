@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 
 _SEASON = 12
 _LONGEST = 180
-# Logarithms of: variance of the month effects, of the wandering level, its memory in months, of the slope, of the noise.
+# Logarithms of: variance of the month effects, of the wandering level, its memory in months, slope, noise.
 _PRIOR_MEAN = np.array([-0.7, -0.7, 2.5, -1.0, -1.5])
 _PRIOR_SD = np.array([1.0, 1.0, 1.0, 1.5, 1.0])
 # A month effect of last year tells this much of this year's; the rest is new.
