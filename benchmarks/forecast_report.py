@@ -1,4 +1,4 @@
-"""The tables of `benchmarks.forecast`: limits, one table per sample, their place in the document. Nothing is measured."""
+"""The tables of `benchmarks.forecast`: limits, one per sample, their place in the document. Nothing is measured."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The current quarter from its open deals: what is booked, what open deals will bring, what will still be created.
 
 Chances are learnt from landmarks: past days on which deals were open in some stage, with as many days to go as the
-quarter has now. No landmark is used whose days had not passed on the day of the forecast, so nothing leaks, and the same
-code run for an earlier day gives what it would have said then. That is how the blend with the monthly series is weighted.
-Times are the tenant's own, without a zone: shifting them belongs to whoever reads the marts.
+quarter has now. A landmark whose days had not passed on the day of the forecast is not used, so nothing leaks, and the
+same code run for an earlier day gives what it would have said then: that is how the blend with the monthly series is
+weighted. Times are the tenant's own, without a zone: shifting them belongs to whoever reads the marts.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def forecast_quarter(
     Args:
         deals: one row per deal of one tenant: `tenant_id`, `deal_id`, `pipeline_id`, `owner_id`, `created_at`,
             `closed_at` (empty while open), `outcome` (`won`, `lost` or `open`), `amount` in the tenant's currency.
-        stage_entries: `deal_id`, `stage_id`, `entered_at`; a deal without entries counts in stage `(none)` since creation.
+        stage_entries: `deal_id`, `stage_id`, `entered_at`; a deal without any is in stage `(none)` since its creation.
         as_of: the day of the forecast; it counts as not yet begun, and whatever is dated later is not looked at.
         config: confidences, and the settings of the series forecast.
 
@@ -92,6 +92,7 @@ def forecast_quarter(
     known, entries = _checked(deals, stage_entries)
     tenant = str(known["tenant_id"].iloc[0]) if len(known) else ""
     now = pd.Timestamp(as_of)
+    known = known[known["created_at"] < now]
     pipeline, open_deals = _from_pipeline(known, entries, now)
     estimates = {PIPELINE: pipeline, SERIES: _from_series(known, now, settings)}
     backtest = _backtest(known, entries, now, settings)
@@ -245,9 +246,10 @@ def _backtest(known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, con
     for back in range(1, _BACKTEST_QUARTERS + 1):
         origin = now - pd.DateOffset(months=3 * back)
         start, end = _quarter(origin)
+        before = known[known["created_at"] < origin]
         estimates = {
-            PIPELINE: _from_pipeline(known, entries, origin)[0],
-            SERIES: _from_series(known[known["created_at"] < origin], origin, config),
+            PIPELINE: _from_pipeline(before, entries, origin)[0],
+            SERIES: _from_series(before, origin, config),
         }
         actual = float(_won(known, start, end)["amount"].sum())
         rows += [

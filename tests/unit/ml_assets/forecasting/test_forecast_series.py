@@ -1,0 +1,186 @@
+"""One series: edges that must not crash, the gate, bands, determinism. Totals and parts are in test_forecast_tenant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from ml_assets.forecasting.backtest import NAIVE, run_trials
+from ml_assets.forecasting.candidates import CANDIDATES, History, predict
+from ml_assets.forecasting.combination import COMBINATION, combine, half_width, judge, weights_at
+from ml_assets.forecasting.config import ForecastConfig
+from ml_assets.forecasting.forecast import SeriesForecast, forecast_series
+from ml_assets.forecasting.preparation import MonthlySeries, SeriesKey
+
+QUICK = ForecastConfig(candidates=("seasonal_naive", "drift", "ets", "mstl", "structural"), origins=(3, 6, 12))
+JUNE = pd.Period("2026-06", freq="M")
+
+
+def series_of(values: list[float] | np.ndarray, *, intermittent: bool = False) -> MonthlySeries:
+    return MonthlySeries(SeriesKey("t", "tenant", ""), np.asarray(values, dtype=float), JUNE, False, intermittent)
+
+
+def seasonal(months: int, seed: int, noise: float = 8.0) -> np.ndarray:
+    time = np.arange(months)
+    pattern = 100 + 30 * np.sin(2 * np.pi * time / 12) + 0.5 * time
+    return pattern + np.random.default_rng(seed).normal(0, noise, months)
+
+
+@settings(phases=[Phase.generate], derandomize=True, max_examples=25, deadline=None)
+@given(
+    values=st.lists(
+        st.one_of(st.just(0.0), st.floats(-1e6, 1e6, allow_nan=False), st.just(1e12)), min_size=0, max_size=16
+    ),
+    intermittent=st.booleans(),
+)
+def test_no_series_however_odd_stops_the_forecast(values: list[float], intermittent: bool) -> None:
+    found = forecast_series(series_of(values, intermittent=intermittent), QUICK)
+
+    assert found.published.mean.shape == (QUICK.horizon,)
+    assert np.isfinite(found.published.mean).all()
+    assert np.isfinite(found.published.sd).all()
+    assert (found.published.sd >= 0).all()
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 11, 12, 13, 24, 25, 40])
+@pytest.mark.parametrize("value", [0.0, 7.0, -3.0])
+def test_a_constant_series_goes_on_as_it_was(length: int, value: float) -> None:
+    found = forecast_series(series_of([value] * length), QUICK)
+
+    assert found.published.mean == pytest.approx([value] * QUICK.horizon, abs=1e-6)
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+def test_all_candidates_survive_less_than_a_year(length: int) -> None:
+    found = forecast_series(series_of(seasonal(length, 1)), ForecastConfig())
+
+    assert np.isfinite(found.published.mean).all()
+    assert set(found.trials.failures) | set(found.trials.names) == set(ForecastConfig().candidates)
+    if length < 9:
+        assert (found.verdict.model, found.verdict.reason) == (NAIVE, "too_short_to_backtest")
+
+
+def test_a_failing_candidate_is_noted_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(history: History, horizon: int) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setitem(CANDIDATES, "ets", broken)
+    found = forecast_series(series_of(seasonal(48, 2)), QUICK)
+
+    assert found.trials.failures == {"ets": "RuntimeError: no such luck"}
+    assert "ets" not in found.verdict.weights
+    assert sum(found.verdict.weights.values()) == pytest.approx(1)
+
+
+def test_a_forecast_that_is_not_finite_counts_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    wild = replace(predict("drift", History(seasonal(30, 1)), 6), mean=np.full(6, np.nan))
+    monkeypatch.setitem(CANDIDATES, "drift", lambda history, horizon: wild)
+
+    assert "drift" in forecast_series(series_of(seasonal(30, 1)), QUICK).trials.failures
+
+
+def test_what_beats_the_naive_forecast_is_published() -> None:
+    found = forecast_series(series_of(seasonal(60, 3)), QUICK)
+
+    assert (found.verdict.model, found.verdict.reason) == (COMBINATION, "beats_seasonal_naive")
+    assert found.verdict.error is not None and found.verdict.naive_error is not None
+    assert found.verdict.error < found.verdict.naive_error
+
+
+def test_what_does_not_beat_the_naive_forecast_is_not_published() -> None:
+    # The same year over and over: the naive forecast is exact, and nothing can beat it.
+    year = np.random.default_rng(5).uniform(50, 150, 12)
+    found = forecast_series(series_of(np.tile(year, 4)), QUICK)
+
+    assert (found.verdict.model, found.verdict.reason) == (NAIVE, "not_better_than_seasonal_naive")
+    assert found.published.mean == pytest.approx(year[:6])
+
+
+def test_whatever_is_published_beat_the_naive_forecast_or_is_it() -> None:
+    for seed in range(12):
+        values = np.random.default_rng(seed).lognormal(4, 0.4, 36)
+        trials = run_trials(values, QUICK.candidates, QUICK)
+        verdict = judge(trials, QUICK)
+        errors = {
+            share: np.mean([trials.error(combine(trials, c, QUICK, share).mean, c, min(c, 6)) for c in trials.cuts])
+            for share in (verdict.naive_share, 1.0)
+        }
+        assert verdict.model == NAIVE or errors[verdict.naive_share] < errors[1.0]
+
+
+def test_a_verdict_at_a_cut_off_does_not_see_what_came_after() -> None:
+    values = seasonal(48, 7)
+    changed = values.copy()
+    changed[-6:] = changed[-6:] * 5 + 1000
+
+    for cut in (6, 12):
+        before, after = (run_trials(each, QUICK.candidates, QUICK) for each in (values, changed))
+        assert weights_at(before, cut, QUICK) == weights_at(after, cut, QUICK)
+        assert combine(before, cut, QUICK).mean == pytest.approx(combine(after, cut, QUICK).mean, rel=0, abs=0)
+    assert weights_at(before, 3, QUICK) != weights_at(after, 3, QUICK)
+
+
+def test_bands_cover_what_they_promise() -> None:
+    covered: dict[float, list[float]] = {0.8: [], 0.95: []}
+    for seed in range(60):
+        values = seasonal(54, 100 + seed, noise=12.0)
+        found = forecast_series(series_of(values[:48]), QUICK)
+        off = np.abs(found.published.mean - values[48:])
+        for level, kept in covered.items():
+            kept.append(float(np.mean(off <= half_width(found.published.sd, found.verdict.widening, level))))
+
+    assert 0.76 <= np.mean(covered[0.8]) <= 0.92
+    assert 0.92 <= np.mean(covered[0.95]) <= 0.99
+
+
+def test_bands_widen_with_confidence() -> None:
+    widths = [half_width(np.ones(1), 1.4, level)[0] for level in (0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)]
+
+    assert widths == sorted(widths)
+    assert widths[4] == pytest.approx(1.4 * 1.959964, rel=1e-5)
+
+
+def test_the_same_input_gives_the_same_answer() -> None:
+    def once() -> SeriesForecast:
+        return forecast_series(series_of(seasonal(40, 9)), ForecastConfig(origins=(6, 12)))
+
+    first, second = once(), once()
+    assert (first.published.mean == second.published.mean).all()
+    assert (first.published.sd == second.published.sd).all()
+    assert first.verdict.weights == second.verdict.weights
+
+
+def test_an_intermittent_series_is_not_forecast_as_nothing() -> None:
+    values = np.where(np.arange(48) % 3 == 0, 900.0, 0.0) + np.where(np.arange(48) % 7 == 0, 400.0, 0.0)
+    found = forecast_series(series_of(values, intermittent=True), ForecastConfig())
+
+    assert set(found.trials.names) == {"seasonal_naive", "croston_sba", "tsb", "zero"}
+    assert found.published.mean.sum() > 0
+
+
+def test_pmdarima_can_be_chosen() -> None:
+    history = History(seasonal(30, 4), arima_engine="pmdarima")
+
+    assert np.abs(predict("arima", history, 3).mean - predict("arima", replace(history, seed=1), 3).mean).max() == 0
+    assert (predict("arima", history, 3).mean != predict("arima", History(history.values), 3).mean).any()
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"horizon": 13}, "horizon is 13"),
+        ({"confidences": (95,)}, "between 0 and 1"),
+        ({"arima_engine": "r"}, "arima_engine is 'r'"),
+        ({"candidates": ("oracle",)}, "unknown candidates oracle"),
+        ({"origins": ()}, "origins are"),
+        ({"most_members": 0}, "most_members is 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(setting: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ForecastConfig(**setting)  # type: ignore[arg-type]
