@@ -112,12 +112,14 @@ def prophet(known: Values) -> Bands:
     frame = pd.DataFrame({"ds": pd.date_range("2000-01-01", periods=len(known), freq="MS"), "y": known})
     model = Prophet(interval_width=_BAND / 100).fit(frame, seed=1)
     found = model.predict(model.make_future_dataframe(MONTHS_AHEAD, freq="MS")).tail(MONTHS_AHEAD)
-    return tuple(found[name].to_numpy() for name in ("yhat", "yhat_lower", "yhat_upper"))  # type: ignore[return-value]
+    return tuple(found[name].to_numpy() for name in ("yhat", "yhat_lower", "yhat_upper"))
 
 
 def pmdarima(known: Values) -> Bands:
     """`auto_arima` of pmdarima, its orders capped so that a series takes seconds and not minutes."""
-    from pmdarima import auto_arima as search
+    from pmdarima import auto_arima
+
+    search: Any = auto_arima
 
     fitted = search(
         known, m=_SEASON, max_p=2, max_q=2, max_P=1, max_Q=1, max_order=4, maxiter=20,

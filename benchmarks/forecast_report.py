@@ -58,7 +58,7 @@ def render(measured: pd.DataFrame) -> str:
 
 def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     grouped = rows.groupby("contender", sort=False)
-    found = grouped[["mase", "covered", "interval_score", "cpu_seconds"]].mean()
+    found: pd.DataFrame = grouped[["mase", "covered", "interval_score", "cpu_seconds"]].mean()
     found["series"], found["fallbacks"] = grouped.size(), grouped["fallback"].sum()
     ours = rows[rows["contender"] == OURS]["mase"].to_numpy()
     # Differences on the same series: how sure the sign of a difference is.

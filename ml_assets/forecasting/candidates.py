@@ -165,7 +165,9 @@ def arima(history: History, horizon: int) -> Prediction:
 
 
 def _pmdarima(history: History, horizon: int) -> Prediction:
-    from pmdarima import auto_arima
+    from pmdarima import auto_arima as untyped
+
+    auto_arima: Any = untyped
 
     seasonal = len(history.values) >= 2 * SEASON
     capped: dict[str, Any] = {"max_p": 2, "max_q": 2, "max_P": 1, "max_Q": 1, "max_order": 4, "stepwise": True}

@@ -7,9 +7,9 @@ far as they were known by then. So the backtest of the combination is as honest 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from ml_assets.forecasting.backtest import NAIVE, Trials
 from ml_assets.forecasting.candidates import Prediction, Values
@@ -129,7 +129,7 @@ def _widening(trials: Trials, past: dict[int, Prediction], config: ForecastConfi
     ratios = np.concatenate(
         [np.abs(found.mean - trials.actual(cut, len(found.mean))) / found.sd for cut, found in past.items()]
     )
-    needed = max(float(np.quantile(ratios, _CALIBRATED_AT)) / float(norm.ppf(0.975)), _NARROWEST)
+    needed = max(float(np.quantile(ratios, _CALIBRATED_AT)) / NormalDist().inv_cdf(0.975), _NARROWEST)
     needed = min(needed, 10.0)
     own, usual = len(past), config.widening_origins
     logarithm = (own * np.log(needed) + usual * np.log(config.usual_widening)) / max(own + usual, 1e-9)
@@ -142,4 +142,4 @@ def half_width(sd: Values, widening: float, confidence: float) -> Values:
     The factor is measured at 95 % and fades towards 1 at 50 %: it is the tails that are heavier than the models think.
     """
     fade = min(max((confidence - 0.5) / (_CALIBRATED_AT - 0.5), 0.0), 1.0)
-    return sd * float(norm.ppf(0.5 + confidence / 2)) * (1 + (widening - 1) * fade)
+    return sd * NormalDist().inv_cdf(0.5 + confidence / 2) * (1 + (widening - 1) * fade)

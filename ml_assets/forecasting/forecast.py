@@ -21,7 +21,7 @@ from ml_assets.forecasting.calendars import working_day_factors
 from ml_assets.forecasting.candidates import Prediction, Values
 from ml_assets.forecasting.combination import CAUTIOUS, COMBINATION, Verdict, combine, half_width, judge
 from ml_assets.forecasting.config import ForecastConfig
-from ml_assets.forecasting.preparation import TOTAL, MonthlySeries, SeriesKey, build_series
+from ml_assets.forecasting.preparation import TOTAL, MonthlySeries, SeriesKey, build_series, months_from
 from ml_assets.forecasting.reconciliation import reconcile
 
 FORECAST_COLUMNS = (
@@ -140,7 +140,7 @@ def _factors_that_pay(series: MonthlySeries, config: ForecastConfig) -> Values |
     """Working days per month, where two quick candidates forecast the past better with them than without."""
     if config.country is None or series.is_intermittent:
         return None
-    months = [series.last_month - back for back in range(len(series.values) - 1, -1, -1)]
+    months = [months_from(series.last_month, -back) for back in range(len(series.values) - 1, -1, -1)]
     factors = working_day_factors([*months, *series.months_ahead(config.horizon)], config.country)
     errors = []
     for probe in (None, factors):
@@ -232,14 +232,14 @@ def _backtest_rows(each: SeriesForecast, as_of: date, config: ForecastConfig) ->
     for (model, cut), found in past.items():
         if not cut:
             continue
-        origin = each.series.last_month - cut
+        origin = months_from(each.series.last_month, -cut)
         actual, scale = each.trials.actual(cut, len(found.mean)), each.trials.scale(cut)
         for step, (fact, point) in enumerate(zip(actual, found.mean, strict=True)):
             rows.append(
                 _identity(each, as_of)
                 | {
                     "model": model, "origin": origin.start_time.date(),
-                    "month": (origin + step + 1).start_time.date(), "horizon": step + 1, "actual": float(fact),
+                    "month": months_from(origin, step + 1).start_time.date(), "horizon": step + 1, "actual": float(fact),
                     "point": float(point), "absolute_error": abs(float(fact - point)),
                     "scaled_error": abs(float(fact - point)) / scale,
                 }

@@ -21,6 +21,11 @@ OTHERS_MEMBER = "(others)"
 _YEAR = 12
 
 
+def months_from(month: pd.Period, steps: int) -> pd.Period:
+    """The month so many months later, or earlier."""
+    return pd.Period(ordinal=month.ordinal + steps, freq="M")
+
+
 @dataclass(frozen=True)
 class SeriesKey:
     """Whose series it is: the tenant's total has dimension `tenant` and an empty member."""
@@ -51,11 +56,11 @@ class MonthlySeries:
     @property
     def first_month_number(self) -> int:
         """0 for January, 11 for December."""
-        return int((self.last_month - max(len(self.values) - 1, 0)).month) - 1
+        return int(months_from(self.last_month, -max(len(self.values) - 1, 0)).month) - 1
 
     def months_ahead(self, horizon: int) -> list[pd.Period]:
         """The months that are forecast."""
-        return [self.last_month + step for step in range(1, horizon + 1)]
+        return [months_from(self.last_month, step) for step in range(1, horizon + 1)]
 
 
 def build_series(
@@ -81,7 +86,7 @@ def build_series(
         raise ValueError(f"sales hold {len(tenants)} tenants: give the rows of one")
     if not len(tenants):
         return
-    last_month = pd.Period(as_of, freq="M") - 1
+    last_month = months_from(pd.Period(as_of, freq="M"), -1)
     known = _whole_months(sales, last_month, dimensions)
     yield _series(SeriesKey(tenants[0], TOTAL, ""), known, last_month, config)
     for dimension in dimensions:
@@ -95,16 +100,18 @@ def _whole_months(sales: pd.DataFrame, last_month: pd.Period, dimensions: Sequen
     known = sales.assign(month=month, value=pd.to_numeric(sales["value"]).astype(float).fillna(0.0))
     for dimension in dimensions:
         known[dimension] = known[dimension].astype(object).where(known[dimension].notna(), NONE_MEMBER).astype(str)
-    return known[known["month"] <= last_month]
+    whole: pd.DataFrame = known[known["month"] <= last_month]
+    return whole
 
 
 def _members(known: pd.DataFrame, dimension: str, last_month: pd.Period, most: int) -> pd.Series:
-    names = known[dimension]
+    names: pd.Series = known[dimension]
     if names.nunique() <= most:
         return names
-    recent = known["value"].where(known["month"] > last_month - _YEAR, 0.0).abs().groupby(names).sum()
+    recent = known["value"].where(known["month"] > months_from(last_month, -_YEAR), 0.0).abs().groupby(names).sum()
     largest = set(recent.sort_values(ascending=False, kind="stable").index[: most - 1])
-    return names.where(names.isin(largest), OTHERS_MEMBER)
+    grouped: pd.Series = names.where(names.isin(largest), OTHERS_MEMBER)
+    return grouped
 
 
 def _series(key: SeriesKey, rows: pd.DataFrame, last_month: pd.Period, config: ForecastConfig) -> MonthlySeries:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ml_assets.forecasting.candidates import Values
 from ml_assets.forecasting.config import ForecastConfig
@@ -131,7 +131,8 @@ def _quarter(now: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def _won(known: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-    return known[(known["outcome"] == "won") & (known["closed_at"] >= start) & (known["closed_at"] < end)]
+    won: pd.DataFrame = known[(known["outcome"] == "won") & (known["closed_at"] >= start) & (known["closed_at"] < end)]
+    return won
 
 
 def _open_at(known: pd.DataFrame, entries: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
@@ -139,7 +140,7 @@ def _open_at(known: pd.DataFrame, entries: pd.DataFrame, moment: pd.Timestamp) -
     closed = known["closed_at"].where(known["outcome"] != "open")
     # A closed deal without a date was open at no moment that can be told.
     undated = (known["outcome"] != "open") & known["closed_at"].isna()
-    found = known[(known["created_at"] < moment) & ~undated & ~(closed < moment)]
+    found: pd.DataFrame = known[(known["created_at"] < moment) & ~undated & ~(closed < moment)]
     latest = entries[entries["entered_at"] < moment].drop_duplicates("deal_id", keep="last")
     found = found.merge(latest[["deal_id", "stage_id", "entered_at"]], on="deal_id", how="left")
     found["stage_id"] = found["stage_id"].astype(object).where(found["stage_id"].notna(), NONE_MEMBER).astype(str)
@@ -201,15 +202,16 @@ def _with_chances(open_deals: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     lift = (owners["won"] + _OWNER_PRIOR_WINS) / (owners["expected"] + _OWNER_PRIOR_WINS)
     chances = _looked_up(open_deals, by_age, _looked_up(open_deals, by_stage, general))
     chances = np.clip(chances * open_deals["owner_id"].map(lift).fillna(1.0).to_numpy(dtype=float), 0.0, 1.0)
-    counted = seen.groupby(["pipeline_id", "stage_id"]).size().rename("landmarks")
+    counted = seen.groupby(["pipeline_id", "stage_id"])["won"].count().rename("landmarks")
     found = open_deals.assign(win_probability=chances).join(counted, on=["pipeline_id", "stage_id"])
     return found.assign(landmarks=found["landmarks"].fillna(0).astype(int))
 
 
 def _rates(seen: pd.DataFrame, keys: list[str], prior: pd.Series) -> pd.Series:
     grouped = seen.assign(prior=prior.to_numpy()).groupby(keys)
-    rate = (grouped["won"].sum() + _PRIOR_DEALS * grouped["prior"].mean()) / (grouped.size() + _PRIOR_DEALS)
-    return rate.rename("rate")
+    rate: pd.Series = (grouped["won"].sum() + _PRIOR_DEALS * grouped["prior"].mean()) / (grouped.size() + _PRIOR_DEALS)
+    rate.name = "rate"
+    return rate
 
 
 def _looked_up(frame: pd.DataFrame, rates: pd.Series, otherwise: float | Values | pd.Series) -> Values:
@@ -231,7 +233,7 @@ def _from_series(known: pd.DataFrame, now: pd.Timestamp, config: ForecastConfig)
     if series is None or len(series.values) < 2:
         return None
     current = pd.Period(now, freq="M")
-    months = (pd.Period(end, freq="M") - current).n
+    months = 3 - (current.month - 1) % 3
     found = forecast_series(series, config).published
     mean, sd = np.maximum(found.mean[:months], 0.0), found.sd[:months]
     booked = float(_won(known, start, now)["amount"].sum())
@@ -297,7 +299,7 @@ def _rows(
         errors = _signed_errors(backtest, method, shares)
         sd = _experienced(found.sd, errors)
         for confidence in config.confidences:
-            half = sd * float(norm.ppf(0.5 + confidence / 2))
+            half = sd * NormalDist().inv_cdf(0.5 + confidence / 2)
             rows.append(
                 {
                     "quarter_start": start.date(), "quarter_end": (end - pd.Timedelta(days=1)).date(),
@@ -332,7 +334,8 @@ def _signed_errors(backtest: pd.DataFrame, method: str, shares: dict[str, float]
         points = sum(share * wide[name] for name, share in shares.items())
     else:
         points = pd.Series(dtype=float)
-    return (points - actual.reindex(points.index)).dropna().to_numpy(dtype=float)
+    errors: Values = (points - actual.reindex(points.index)).dropna().to_numpy(dtype=float)
+    return errors
 
 
 def _experienced(sd: float, errors: Values) -> float:

@@ -61,19 +61,22 @@ def reconcile(
 
 def _share_out(total: Values, points: Values, sd: Values, *, non_negative: bool) -> Values:
     variance = _variance(sd)
-    shared = points + (total - points.sum(axis=0)) * variance / variance.sum(axis=0)
+    shared: Values = points + (total - points.sum(axis=0)) * variance / variance.sum(axis=0)
     if not non_negative:
         return shared
     scaled = _scaled(total, np.maximum(points, 0.0))
-    return np.where((shared < 0).any(axis=0), scaled, shared)
+    kept: Values = np.where((shared < 0).any(axis=0), scaled, shared)
+    return kept
 
 
 def _scaled(total: Values, points: Values) -> Values:
     whole = points.sum(axis=0)
     even = np.full_like(points, 1 / len(points))
     shares = np.divide(points, whole, out=even, where=whole > 0)
-    return shares * total
+    found: Values = shares * total
+    return found
 
 
 def _variance(sd: Values) -> Values:
-    return np.maximum(np.asarray(sd, dtype=float) ** 2, 1e-12)
+    found: Values = np.maximum(np.asarray(sd, dtype=float) ** 2, 1e-12)
+    return found

@@ -7,12 +7,18 @@ parameters keep it steady. Nothing but this model belongs here.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
+from scipy import linalg, optimize
 
 Values = NDArray[np.float64]
+
+# scipy is not typed as a whole: some of its functions are, these are not.
+cho_factor: Any = linalg.cho_factor
+cho_solve: Any = linalg.cho_solve
+minimize: Any = optimize.minimize
 
 _SEASON = 12
 _LONGEST = 180
@@ -84,4 +90,5 @@ def _covariance(parameters: Values, pieces: list[Values]) -> Values:
     pattern, slope, noise, distance = pieces
     of_pattern, of_level, memory, of_slope, of_noise = np.exp(parameters)
     covariance: Values = of_pattern * pattern + of_level * np.exp(-distance / memory) + of_slope * slope
-    return covariance + (of_noise + 1e-6) * noise
+    covariance += (of_noise + 1e-6) * noise
+    return covariance

@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ml_assets.forecasting.backtest import NAIVE, run_trials
-from ml_assets.forecasting.candidates import CANDIDATES, History, predict
+from ml_assets.forecasting.candidates import CANDIDATES, History, Values, predict
 from ml_assets.forecasting.combination import COMBINATION, combine, half_width, judge, weights_at
 from ml_assets.forecasting.config import ForecastConfig
 from ml_assets.forecasting.forecast import SeriesForecast, forecast_series
@@ -21,14 +21,14 @@ QUICK = ForecastConfig(candidates=("seasonal_naive", "drift", "ets", "mstl", "st
 JUNE = pd.Period("2026-06", freq="M")
 
 
-def series_of(values: list[float] | np.ndarray, *, intermittent: bool = False) -> MonthlySeries:
+def series_of(values: list[float] | Values, *, intermittent: bool = False) -> MonthlySeries:
     return MonthlySeries(SeriesKey("t", "tenant", ""), np.asarray(values, dtype=float), JUNE, False, intermittent)
 
 
-def seasonal(months: int, seed: int, noise: float = 8.0) -> np.ndarray:
+def seasonal(months: int, seed: int, noise: float = 8.0) -> Values:
     time = np.arange(months)
-    pattern = 100 + 30 * np.sin(2 * np.pi * time / 12) + 0.5 * time
-    return pattern + np.random.default_rng(seed).normal(0, noise, months)
+    values: Values = 100 + 30 * np.sin(2 * np.pi * time / 12) + 0.5 * time
+    return values + np.random.default_rng(seed).normal(0, noise, months)
 
 
 @settings(phases=[Phase.generate], derandomize=True, max_examples=25, deadline=None)

@@ -48,7 +48,8 @@ def result() -> ForecastResult:
 
 def published(found: ForecastResult, confidence: float = 0.95) -> pd.DataFrame:
     rows = found.forecasts
-    return rows[rows["is_published"] & (rows["confidence"] == confidence)]
+    chosen: pd.DataFrame = rows[rows["is_published"] & (rows["confidence"] == confidence)]
+    return chosen
 
 
 def test_the_unfinished_month_is_left_out_and_empty_months_are_zeros() -> None:
