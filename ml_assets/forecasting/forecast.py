@@ -239,8 +239,8 @@ def _backtest_rows(each: SeriesForecast, as_of: date, config: ForecastConfig) ->
                 _identity(each, as_of)
                 | {
                     "model": model, "origin": origin.start_time.date(),
-                    "month": months_from(origin, step + 1).start_time.date(), "horizon": step + 1, "actual": float(fact),
-                    "point": float(point), "absolute_error": abs(float(fact - point)),
+                    "month": months_from(origin, step + 1).start_time.date(), "horizon": step + 1,
+                    "actual": float(fact), "point": float(point), "absolute_error": abs(float(fact - point)),
                     "scaled_error": abs(float(fact - point)) / scale,
                 }
             )  # fmt: skip

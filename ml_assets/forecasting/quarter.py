@@ -202,7 +202,7 @@ def _with_chances(open_deals: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     lift = (owners["won"] + _OWNER_PRIOR_WINS) / (owners["expected"] + _OWNER_PRIOR_WINS)
     chances = _looked_up(open_deals, by_age, _looked_up(open_deals, by_stage, general))
     chances = np.clip(chances * open_deals["owner_id"].map(lift).fillna(1.0).to_numpy(dtype=float), 0.0, 1.0)
-    counted = seen.groupby(["pipeline_id", "stage_id"])["won"].count().rename("landmarks")
+    counted = seen.groupby(["pipeline_id", "stage_id"])[["won"]].count().set_axis(["landmarks"], axis=1)
     found = open_deals.assign(win_probability=chances).join(counted, on=["pipeline_id", "stage_id"])
     return found.assign(landmarks=found["landmarks"].fillna(0).astype(int))
 
@@ -226,7 +226,7 @@ def _usual_amount(known: pd.DataFrame, now: pd.Timestamp) -> float:
 
 def _from_series(known: pd.DataFrame, now: pd.Timestamp, config: ForecastConfig) -> _Estimate | None:
     """Whole months of the quarter as they were, the others from the monthly forecast."""
-    start, end = _quarter(now)
+    start, _ = _quarter(now)
     won = _won(known, known["created_at"].min(), now)
     sales = pd.DataFrame({"tenant_id": won["tenant_id"], "month": won["closed_at"], "value": won["amount"]})
     series = next(build_series(sales, now.date(), (), config), None)

@@ -163,6 +163,15 @@ def test_an_intermittent_series_is_not_forecast_as_nothing() -> None:
     assert found.published.mean.sum() > 0
 
 
+def test_where_most_months_are_empty_the_mean_is_better_than_nothing() -> None:
+    values = np.array([0.0] * 12 + [0, 0, 90, 0, 0, 0])
+    mean, nothing = np.full(6, 15.0), np.zeros(6)
+    intermittent, ordinary = (run_trials(values, (), QUICK, squared=squared) for squared in (True, False))
+
+    assert intermittent.error(mean, 6, 6) < intermittent.error(nothing, 6, 6)
+    assert ordinary.error(mean, 6, 6) > ordinary.error(nothing, 6, 6)
+
+
 def test_pmdarima_can_be_chosen() -> None:
     history = History(seasonal(30, 4), arima_engine="pmdarima")
 
