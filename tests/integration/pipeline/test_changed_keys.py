@@ -214,7 +214,7 @@ def tables(client: Client) -> list[str]:
     rows = client.query(
         "select concat(database, '.', name) from system.tables where database in ('staging', 'analytics') "
         "and engine like '%MergeTree' and name not like 'int_changed_%' and name != 'int_member_changes' "
-        "and name not like '%_mv' and not startsWith(name, '_tmp') order by 1"
+        "and name not like '%_mv' and not match(name, '^[._]') order by 1"
     ).result_rows
     return [name for (name,) in rows]
 

@@ -28,7 +28,7 @@ def models_built_at(company: Company) -> list[tuple[Any, ...]]:
     return rows(
         company,
         "select max(metadata_modification_time) from system.tables where database = 'analytics' "
-        "and name not like '%_mv' and not startsWith(name, '_tmp')",
+        "and name not like '%_mv' and not match(name, '^[._]')",
     )
 
 
