@@ -1,5 +1,6 @@
 -- Grain: one row per live deal whose stage history covers it: its last row names the deal's current pipeline and stage.
--- `entered_outcome_at` is the start of the unbroken run of entries with the current outcome. Inferred entries begin no run.
+-- `entered_outcome_at` is the start of the unbroken run of entries with the current outcome;
+-- inferred entries begin no run.
 with entries as (
     select
         tenant_id,
