@@ -13,7 +13,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types unit integration bench bench-extraction bench-forecast lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-forecast lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -85,6 +85,9 @@ lint: $(VENV)/dev ## ruff, sqlfluff, the layers of the models and the import rul
 
 types: $(VENV)/dev ## mypy in strict mode
 	$(BIN)/mypy
+
+mutate: $(VENV)/dev ## Break each metric rule in a copy of the models; its unit tests must notice (ARGS="--rule sales-reopened")
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 unit: $(VENV)/dev ## Tests without engines
 	$(BIN)/python -m pytest tests/unit
