@@ -9,8 +9,8 @@
             if node.resource_type == 'model' and node.config.materialized == 'materialized_view' -%}
             {%- set view = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias ~ '_mv') -%}
             {%- if view is not none and built -%}
-                {%- do run_query("system refresh view " ~ view) -%}
-                {%- do run_query("system wait view " ~ view) -%}
+                {%- do run_query("system refresh view " ~ view ~ on_each_replica()) -%}
+                {%- do run_query("system wait view " ~ view ~ on_each_replica()) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
