@@ -9,6 +9,7 @@ with history as (
         history.from_stage_id as from_stage_id,
         history.stage_id as stage_id,
         history.changed_at as changed_at,
+        history.is_observed as is_observed,
         deals.created_at as deal_created_at,
         row_number() over (
             partition by history.tenant_id, history.deal_id
@@ -41,7 +42,8 @@ entries as (
         if(history.is_recorded, history.stage_id, assumeNotNull(history.from_stage_id)) as stage_id,
         if(
             history.is_recorded, history.changed_at, least(history.deal_created_at, history.changed_at)
-        ) as entered_at
+        ) as entered_at,
+        history.is_observed as is_observed
     from with_first_stages as history
 )
 
@@ -53,6 +55,7 @@ select
     entries.pipeline_id as pipeline_id,
     entries.stage_id as stage_id,
     entries.entered_at as entered_at,
+    entries.is_observed as is_observed,
     leadInFrame(toNullable(entries.entered_at)) over (
         partition by entries.tenant_id, entries.deal_id
         order by entries.ordinal
