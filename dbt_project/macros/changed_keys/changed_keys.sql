@@ -22,6 +22,12 @@
     {%- set whole_sql = without_changed_keys(sql) -%}
     {%- set definition = definition_of(whole_sql) -%}
     {%- set has_contract = config.get('contract').enforced -%}
+    {%- if whole_sql == sql and flags.WHICH in ['run', 'build', 'retry'] -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ " is built by changed keys and limits no input to them; add only_changed(…), or only_changed_slices() to a"
+            ~ " report that int_changed_slices knows, or make it a table"
+        ) -%}
+    {%- endif -%}
     {%- set reason = why_built_whole(existing, entity, definition) -%}
 
     {{ drop_relation_if_exists(load_cached_relation(replacement)) }}

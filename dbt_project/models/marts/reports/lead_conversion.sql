@@ -1,6 +1,7 @@
 -- Grain: tenant, day, source, manager (current owner) with department. Three days meet in one row, each measure on
 -- its own: cohort measures on the lead's creation day, period_converted_leads on the conversion day, direct_deals
 -- on the deal's creation day.
+{{ config(materialized='changed_keys') }}
 with zero_rows as (
     {{ zero_rows_of_lead_conversion() }}
 ),

@@ -1,4 +1,5 @@
 -- Grain: tenant, creation day, source, manager (current owner) with department. Marked duplicates are counted apart.
+{{ config(materialized='changed_keys') }}
 with zero_rows as (
     {{ zero_rows_of_leads_by_source() }}
 ),

@@ -1,5 +1,6 @@
 -- Grain: tenant, day, manager (assignee) with department. Completed activities by completion day; overdue open tasks by
 -- due day; zeros for each day of each active manager.
+{{ config(materialized='changed_keys') }}
 with zero_rows as (
     {{ zero_rows_of_manager_activity() }}
 ),

@@ -1,6 +1,7 @@
 -- Grain: tenant, close day, manager (current owner) with department, manager at the close, pipeline, is_future.
 -- Won deals only. A won deal without a close day has day and month NULL: the month (none). Plans stand on the first day
 -- of their month, pipeline (none).
+{{ config(materialized='changed_keys') }}
 with zero_rows as (
     {{ zero_rows_of_sales_by_month() }}
 ),

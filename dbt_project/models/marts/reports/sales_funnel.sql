@@ -1,6 +1,7 @@
 -- Grain: tenant, mode, creation day of the deal, pipeline, stage, manager (current owner) with department. mode
 -- 'reached': deals that ever reached the stage; mode 'current': deals that stand on it now. Never add the two modes
 -- up.
+{{ config(materialized='changed_keys') }}
 with zero_rows as (
     {{ zero_rows_of_sales_funnel() }}
 ),
