@@ -13,7 +13,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-forecast lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -108,6 +108,9 @@ bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,
 
 bench-extraction: $(VENV)/runtime $(BENCHMARK_VENV)/ready ## Extraction beside quickhouse, dlt and a plain loop, 5,000,000 rows (ARGS="--rows 200000 --write-docs")
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
+
+bench-marts: $(VENV)/runtime ## A night of the models beside a full build, 5,000,000 deals and 30,000,000 activities (ARGS="--deals 200000 --write-docs")
+	@$(BIN)/python -m benchmarks.marts $(ARGS)
 
 bench-forecast: $(VENV)/dev ## The sales forecast beside Prophet, ARIMA and others on M3 and Tourism (ARGS="--short 60 --write-docs")
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)
