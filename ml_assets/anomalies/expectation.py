@@ -190,7 +190,9 @@ def expect_weeks(observed: Values, is_count: Mask) -> Expectation:
     return Expectation(center, center, spread)
 
 
-def expect_ratios(numerators: Values, denominators: Values, memory: float = _RATIO_MEMORY, first: int = 28) -> Expectation:
+def expect_ratios(
+    numerators: Values, denominators: Values, memory: float = _RATIO_MEMORY, first: int = 28
+) -> Expectation:
     """Expect each period's ratio from the sums before it; `center` and `spread` are on the scale of the ratio itself.
 
     The spread is the binomial one of the period's own denominator times what the past asks for beyond it, so a ratio of

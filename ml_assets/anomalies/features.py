@@ -120,5 +120,3 @@ def _stl_distance(plain: Values, observed: Values, spread: Values) -> Values:
             found[row, place : place + len(ahead)] = observed[row, place : place + len(ahead)] - ahead
     distance: Values = found / spread
     return distance
-
-

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from ml_assets.anomalies.config import AnomalyConfig
+from ml_assets.anomalies.config import AnomalyConfig, GrainConfig
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,7 +44,7 @@ def score_periods(
     periods: pd.DatetimeIndex,
     groups: NDArray[np.int64],
     first_scored: pd.Timestamp,
-    budget: float,
+    asked: GrainConfig,
     config: AnomalyConfig,
 ) -> Scores:
     """Score the periods from `first_scored` on.
@@ -54,8 +54,8 @@ def score_periods(
         periods: their first days.
         groups: of each series, the number of its metric and dimension, which share a budget of alarms.
         first_scored: earlier periods only teach.
-        budget: how many points of a group a month of the past may bring beyond the threshold.
-        config: trees, shares, limits.
+        asked: budget, limits of the threshold, share of the forest.
+        config: trees, rows, seed.
     """
     score, threshold = (np.full(features.shape[:2], np.nan) for _ in range(2))
     for month in _months(periods, first_scored):
@@ -63,17 +63,17 @@ def score_periods(
         taught = ~np.isnan(rows[..., 0])
         if taught.sum() < LEAST_ROWS:
             continue
-        scorer = _Scorer.fitted(rows[taught], config)
+        scorer = _Scorer.fitted(rows[taught], asked.forest_share, config)
         past = np.full(taught.shape, np.nan)
         past[taught] = scorer.score(rows[taught])
         days = int(taught.any(axis=0).sum()) * (periods[1] - periods[0]).days
         months = days / _DAYS_OF_A_MONTH
-        threshold[:, month.start : month.stop] = _thresholds(past, groups, budget * months, config)[:, None]
+        threshold[:, month.start : month.stop] = _thresholds(past, groups, asked.budget * months, asked)[:, None]
         now = features[:, month.start : month.stop]
-        asked = ~np.isnan(now[..., 0])
-        found = np.full(asked.shape, np.nan)
-        if asked.any():
-            found[asked] = scorer.score(now[asked])
+        present = ~np.isnan(now[..., 0])
+        found = np.full(present.shape, np.nan)
+        if present.any():
+            found[present] = scorer.score(now[present])
         score[:, month.start : month.stop] = found
     return Scores(score, threshold)
 
@@ -104,7 +104,7 @@ class _Scorer:
     share: float
 
     @classmethod
-    def fitted(cls, rows: Values, config: AnomalyConfig) -> _Scorer:
+    def fitted(cls, rows: Values, share: float, config: AnomalyConfig) -> _Scorer:
         drawn = np.random.default_rng(config.seed).permutation(len(rows))[: config.most_training_rows]
         sample = rows[np.sort(drawn)]
         forest = IsolationForest(
@@ -114,7 +114,7 @@ class _Scorer:
         middle = float(np.median(raw))
         # Raw scores of ordinary days lean to the right, so their width is taken from the left half.
         width = float(1.4826 * np.median(np.abs(raw[raw <= middle] - middle))) + 1e-3
-        return cls(forest, middle, width, config.forest_share)
+        return cls(forest, middle, width, share)
 
     def score(self, rows: Values) -> Values:
         raw = np.concatenate(
@@ -125,13 +125,13 @@ class _Scorer:
         return found
 
 
-def _thresholds(past: Values, groups: NDArray[np.int64], allowed: float, config: AnomalyConfig) -> Values:
+def _thresholds(past: Values, groups: NDArray[np.int64], allowed: float, asked: GrainConfig) -> Values:
     """What the budget leaves: the score that so many points of the group's past were above."""
-    found = np.full(len(past), config.greatest_threshold)
+    found = np.full(len(past), asked.greatest_threshold)
     for group in np.unique(groups):
         scores = np.sort(past[groups == group][~np.isnan(past[groups == group])])[::-1]
         place = int(allowed)
         if len(scores) > place:
             found[groups == group] = scores[place]
-    clipped: Values = np.clip(found, config.least_threshold, config.greatest_threshold)
+    clipped: Values = np.clip(found, asked.least_threshold, asked.greatest_threshold)
     return clipped

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ml_assets.anomalies.config import COUNT, DAY, RATIO, WEEK, AnomalyConfig
+from ml_assets.anomalies.config import COUNT, DAY, RATIO, WEEK, AnomalyConfig, GrainConfig
 from ml_assets.anomalies.expectation import (
     Expectation,
     expect_days,
@@ -27,14 +27,18 @@ from ml_assets.anomalies.forest import score_periods
 from ml_assets.anomalies.series import Mask, Panel, Values, by_week, whole_weeks
 from ml_assets.calendars import DayKind
 
-SCORED, HOLIDAY, TOO_SHORT, TOO_SPARSE, NO_DENOMINATOR = "scored", "holiday", "too_short", "too_sparse", "no_denominator"
+SCORED, HOLIDAY, TOO_SHORT, TOO_SPARSE, NO_DENOMINATOR = (
+    "scored",
+    "holiday",
+    "too_short",
+    "too_sparse",
+    "no_denominator",
+)
 _WEEK = 7
-_SPARSE_WEEKS = 12
+_SPARSE_WEEKS = 26
 # A week that keeps less than this of its usual calendar is a holiday week, in which little can be told.
 _LEAST_CALENDAR = 0.5
 _WEEKLY_RATIO_MEMORY = 0.88
-# Sales, leads and activities vary from week to week even where days are independent.
-_RATIO_WIDER = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ class Scored:
         """By its name."""
         return self.day if name == DAY else self.week
 
+    def shown(self, name: str, config: AnomalyConfig) -> NDArray[np.int64]:
+        """Positions of the periods of a grain's window."""
+        periods = len(self.grain(name).periods)
+        return np.arange(max(periods - config.grain(name).window, 0), periods)
+
 
 def score_panel(panel: Panel, config: AnomalyConfig) -> Scored:
     """Score days, then whole weeks, whose share of holidays the daily expectation tells."""
@@ -115,7 +124,7 @@ def _ratio(values: Values, denominators: Values) -> Values:
 def _day_grain(panel: Panel, observed: Values, expectation: Expectation, config: AnomalyConfig) -> Grain:
     free = np.isin(panel.day_kinds, (DayKind.HOLIDAY, DayKind.BRIDGE))
     working = (panel.days.dayofweek.to_numpy() < 5) & ~free
-    status = _status(panel.values, panel.values != 0, working, panel.days, config.shortest_history_days, config)
+    status = _status(panel.values, panel.values != 0, working, config.day, _SPARSE_WEEKS * _WEEK)
     ratios = panel.of_kind(RATIO)
     status[:, free] = np.where(status[:, free] == SCORED, HOLIDAY, status[:, free])
     without = ratios[:, None] & ~(panel.denominators > 0) & (status == SCORED)
@@ -137,9 +146,7 @@ def _week_grain(panel: Panel, daily: Expectation, config: AnomalyConfig) -> Grai
     by_rate = expect_ratios(values[ratios], denominators[ratios], memory=_WEEKLY_RATIO_MEMORY, first=8)
     expectation = _merged(plain, by_rate, ratios)
     periods = panel.days[starts]
-    status = _status(
-        values, values != 0, np.ones(len(starts), dtype=bool), periods, config.shortest_history_weeks, config
-    )
+    status = _status(values, values != 0, np.ones(len(starts), dtype=bool), config.week, _SPARSE_WEEKS)
     status[holiday & (status == SCORED)] = HOLIDAY
     status[ratios[:, None] & ~(denominators > 0) & (status == SCORED)] = NO_DENOMINATOR
     distance = np.where(status == SCORED, expectation.standardized(observed), np.nan)
@@ -174,18 +181,14 @@ def _typical(center: Values, spread: Values) -> Values:
     return found
 
 
-def _status(
-    values: Values, filled: Mask, counted: Mask, periods: pd.DatetimeIndex, shortest: int, config: AnomalyConfig
-) -> NDArray[Any]:
+def _status(values: Values, filled: Mask, counted: Mask, asked: GrainConfig, window: int) -> NDArray[Any]:
     """Whether each period is scored, as far as its series' past decides."""
     begun = ~np.isnan(values)
     age = np.cumsum(begun, axis=1)
-    status = np.where(begun & (age > shortest), SCORED, TOO_SHORT).astype(object)
-    step = _WEEK if len(periods) > 1 and (periods[1] - periods[0]).days == 1 else 1
-    # Over the weeks before, so that an outage does not make its own series sparse at once.
-    window = _SPARSE_WEEKS * step
+    status = np.where(begun & (age > asked.shortest_history), SCORED, TOO_SHORT).astype(object)
+    # Over half a year, so that an outage does not make its own series sparse.
     share = _running_share(filled & counted, counted & begun, window)
-    status[(share < config.sparsest_share) & (status == SCORED)] = TOO_SPARSE
+    status[(share < asked.sparsest_share) & (status == SCORED)] = TOO_SPARSE
     return status
 
 
@@ -210,9 +213,9 @@ def _grain(
 ) -> Grain:
     ratios = panel.of_kind(RATIO)
     first_scored = panel.days[-1] - pd.Timedelta(days=config.memory_days - 1)
-    budget = config.daily_budget if name == DAY else config.weekly_budget
-    found = score_periods(features, periods, _groups(panel), first_scored, budget, config)
-    wide = norm.ppf((1 + config.band_confidence) / 2) * expectation.spread
+    asked = config.grain(name)
+    found = score_periods(features, periods, _groups(panel), first_scored, asked, config)
+    wide = norm.ppf((1 + asked.band_confidence) / 2) * expectation.spread
     lower, upper = expectation.center - wide, expectation.center + wide
     expected = _typical(expectation.center, expectation.spread)
     lowest = np.where(np.nan_to_num(panel.values).min(axis=1, initial=0.0) < 0, -np.inf, 0.0)[:, None]
@@ -221,6 +224,7 @@ def _grain(
     lower[ratios] = np.maximum((expectation.center - wide)[ratios], 0.0)
     value = unrooted(observed)
     value[ratios] = observed[ratios]
+    status = np.where((status == SCORED) & np.isnan(found.score), TOO_SHORT, status)
     grain = Grain(
         name=name,
         periods=periods,
