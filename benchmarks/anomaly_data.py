@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ml_assets.calendars import COUNTRIES, DayKind, day_kinds
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 KINDS = ("activity", "leads", "sales", "sales_heavy_tails", "wandering", "small_counts", "conversion")
 EVENT_KINDS = ("spike", "drop", "outage", "soft_week")
 DAYS = 546
@@ -62,7 +63,7 @@ class Series:
     events: tuple[Event, ...]
 
     @property
-    def labels(self) -> NDArray[np.bool_]:
+    def labels(self) -> Mask:
         """True on each day of an event."""
         found = np.zeros(len(self.values), dtype=bool)
         for event in self.events:
@@ -101,11 +102,11 @@ def _shape(kind: str, days: pd.DatetimeIndex, kinds: NDArray[np.int64], generato
     weekdays = 1 + generator.uniform(-0.25, 0.25, 7)
     weekdays[5:] = generator.uniform(0.0, 0.25, 2) if generator.random() < 0.7 else generator.uniform(0.5, 1.3, 2)
     time = np.arange(DAYS) / 365
-    level = (1 + generator.uniform(-0.3, 0.5)) ** time
+    level: Values = (1 + generator.uniform(-0.3, 0.5)) ** time
     level *= 1 + generator.uniform(0, 0.15) * np.sin(2 * np.pi * (time + generator.random()))
     if kind == "wandering":
         level *= np.exp(_autocorrelated(0.97, 0.15, generator))
-    shape: Values = level * weekdays[days.dayofweek.to_numpy()]
+    shape: Values = level * weekdays[np.arange(DAYS) % 7]
     free = generator.uniform(0.05, 0.4)
     shape[kinds == DayKind.HOLIDAY] *= free
     shape[kinds == DayKind.BRIDGE] *= generator.uniform(0.4, 0.9)
@@ -137,7 +138,7 @@ def _events(kinds: NDArray[np.int64], generator: np.random.Generator) -> tuple[E
 
 
 def _place(
-    kind: str, start: int, end: int, taken: NDArray[np.bool_], kinds: NDArray[np.int64], generator: np.random.Generator
+    kind: str, start: int, end: int, taken: Mask, kinds: NDArray[np.int64], generator: np.random.Generator
 ) -> Event | None:
     """A free place that starts on a working weekday; a soft week is Monday to Sunday and has no holiday."""
     length, factor = {

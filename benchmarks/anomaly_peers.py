@@ -1,7 +1,7 @@
-"""Other ways to score the same daily and weekly series. None knows holidays; the first four see the whole series at once.
+"""Other ways to score the same daily series. None knows holidays; the first four see the whole series at once.
 
-Each gets the observed values and returns a score per day, higher for odder. A detector that reads the future as well has
-an advantage over one that has to speak the next morning, and keeps it here.
+Each gets the observed values and returns a score per day, higher for odder. A detector that reads the future as well
+has an advantage over one that has to speak the next morning, and keeps it here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def window_forest(values: Values) -> Values:
 
 def stl_residual(values: Values) -> Values:
     """The residual of robust STL in median absolute deviations."""
-    residual = STL(values, period=_WEEK, robust=True).fit().resid
+    residual: Values = STL(values, period=_WEEK, robust=True).fit().resid
     return _robust_distance(residual)
 
 
@@ -60,7 +60,7 @@ def rolling_distance(values: Values) -> Values:
     """Distance from the mean of the last 28 days in their standard deviations, weekdays ignored; no look ahead."""
     before = pd.Series(values).rolling(28, min_periods=14)
     found = (pd.Series(values) - before.mean().shift(1)) / (before.std().shift(1) + 1e-9)
-    return found.abs().fillna(0.0).to_numpy()
+    return np.asarray(found.abs().fillna(0.0), dtype=float)
 
 
 def chance(values: Values) -> Values:

@@ -1,7 +1,7 @@
 """How scores are judged against labelled events: VUS-PR and event-F1. Nothing about how the scores came about.
 
-VUS-PR: Paparrizos, Boniol, Palpanas, Tsay, Elmore, Franklin: Volume Under the Surface: A New Accuracy Evaluation Measure
-for Time-Series Anomaly Detection. PVLDB 15(11), 2022.
+VUS-PR: Paparrizos, Boniol, Palpanas, Tsay, Elmore, Franklin: Volume Under the Surface: A New Accuracy Evaluation
+Measure for Time-Series Anomaly Detection. PVLDB 15(11), 2022.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def _faded(labels: Mask, buffer: int) -> Values:
             for position in (first - distance, last + distance):
                 if 0 <= position < len(faded):
                     faded[position] += np.sqrt(1 - distance / buffer)
-    return np.minimum(faded, 1.0)
+    np.minimum(faded, 1.0, out=faded)
+    return faded
 
 
 def _buffered_events(labels: Mask, buffer: int) -> list[tuple[int, int]]:

@@ -86,8 +86,8 @@ class AnomalyConfig:
     Attributes:
         country: `ru`, `us` or `kz`, whose holidays are no anomalies; None knows no holidays.
         currency: ISO code of money in the explanations; None prints bare numbers.
-        metric_kinds: `amount`, `count` or `ratio` by metric; any other metric is a ratio if it has denominators, a count
-            if all of its values are whole, else an amount.
+        metric_kinds: `amount`, `count` or `ratio` by metric; any other is a ratio if it has denominators, a count if
+            all of its values are whole, else an amount.
         money_metric: the metric whose values are money; effects on leads and conversion are valued by it.
         presence_metric: the metric of which a manager who has nothing is absent.
         day, week: what is asked of the periods of each grain.

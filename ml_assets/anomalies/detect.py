@@ -66,7 +66,7 @@ def detect_anomalies(
     """Find what is odd in one tenant's measures up to the day before `as_of`.
 
     Args:
-        measures: one row per day and series with the columns of `MEASURE_COLUMNS`; several rows of a day are added up, days
+        measures: one row per day and series with the columns of `MEASURE_COLUMNS`; rows of one day are added up, days
             without a row are zeros. `dimension` is `total` (its `member` is ignored), `department`, `manager` or any
             other. Optional columns: `denominator` makes a metric a ratio of `value` to it; `parent`, the department of
             a manager; `name`, what a member is called in texts.

@@ -1,4 +1,4 @@
-"""From anomalous points to events: one per stretch of trouble, with a lasting identity, a severity, and whether to tell.
+"""From anomalous points to events: one per stretch of trouble, with a lasting identity and a severity, told once.
 
 A day joins the event before it if it points the same way and few quiet days lie between. An event is told once, by its
 widest series and its finest grain.
@@ -250,7 +250,7 @@ def usual_week(panel: Panel, key: SeriesKey, kind: str, before: pd.Timestamp) ->
 
 
 def _sum_before(panel: Panel, row: int | None, before: pd.Timestamp, days: int) -> float:
-    end = int(panel.days.searchsorted(before))
+    end = int(np.searchsorted(panel.days.to_numpy(), before.to_datetime64()))
     return 0.0 if row is None else float(np.nansum(panel.values[row, max(end - days, 0) : end]))
 
 
@@ -271,7 +271,7 @@ def money(
 
 
 def severity(distance: float, effect_share: float, direction: str) -> str:
-    """From how far off and how much of the business: the mean of both ranks, rounded down. Good news is never critical."""
+    """The mean rank, rounded down, of how far off and how much of the business; good news is never critical."""
     size = int(np.searchsorted(_SIZES, abs(distance), side="right"))
     effect = int(np.searchsorted(_EFFECTS, effect_share, side="right"))
     rank = (size + effect) // 2

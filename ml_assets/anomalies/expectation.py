@@ -196,7 +196,7 @@ def expect_ratios(
     """Expect each period's ratio from the sums before it; `center` and `spread` are on the scale of the ratio itself.
 
     The spread is the binomial one of the period's own denominator times what the past asks for beyond it, so a ratio of
-    few is never surprising. Of a ratio that may exceed one, such as conversions over leads of the same period, the factor
+    few is never surprising. Some ratios may exceed one, such as conversions over leads of the same period: the factor
     1 - p is kept at a fifth or more.
     """
     series, periods = numerators.shape
@@ -226,13 +226,14 @@ def expect_ratios(
 def _quiet_nanmean(values: Values) -> Values:
     known = ~np.isnan(values)
     total, count = np.where(known, values, 0).sum(axis=1), known.sum(axis=1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    found: Values = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return found
 
 
 def _quiet_nanmedian(values: Values) -> Values:
     if not values.shape[1]:
         return np.full(len(values), np.nan)
-    empty = np.isnan(values).all(axis=1)
-    filled = np.where(empty[:, None], 0.0, values)
+    empty: Mask = ~(~np.isnan(values)).any(axis=1)
+    filled = np.where(empty.reshape(-1, 1), 0.0, values)
     found: Values = np.where(empty, np.nan, np.nanmedian(filled, axis=1))
     return found

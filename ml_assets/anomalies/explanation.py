@@ -1,4 +1,4 @@
-"""Why an event happened, as far as the figures say: the usual, the parts that account for it, the managers who are absent.
+"""Why an event happened, as far as figures say: the usual, the parts that account for it, managers who are absent.
 
 Facts only; their words in two languages are in `wording`.
 """
@@ -48,11 +48,11 @@ class Explanation:
 
     Attributes:
         name: of the member whose series it is; empty for the total.
-        usual_weekday: the median of the same weekday in the eight weeks before, without holidays; of a one-day event only.
+        usual_weekday: the median of the same weekday in eight weeks, without holidays; of a one-day event only.
         usual_weekdays: how many such days there were.
         numerator, denominator: of a ratio, sums over the event.
         parts: who accounts for the difference, the largest first.
-        absent, of_managers: managers who did nothing on every working day of the event, of those who usually do something.
+        absent, of_managers: managers who did nothing on all working days of the event, of those who usually do.
         absent_names: of at most five of them.
         free_days: holidays and bridge days inside the event.
     """
@@ -167,7 +167,7 @@ def _difference(scored: Scored, row: int, places: list[int], kind: str) -> float
 
 
 def _absent(event: Event, scored: Scored, places: list[int], config: AnomalyConfig) -> tuple[list[str], int]:
-    """Managers without any activity, and how many usually have some; nobody is absent where activities are not measured."""
+    """Managers without any activity, and how many usually have some; nobody where activities are not measured."""
     panel, day = scored.panel, scored.day
     working = [place for place in places if not _free(panel)[place]]
     absent, of = [], 0

@@ -63,7 +63,7 @@ def weekly_features(observed: Values, distance: Values, spread: Values) -> Value
 
 def sliding_median(values: Values, length: int) -> Values:
     """The median of the `length` periods before each; NaN where there are none."""
-    return pd.DataFrame(values.T).rolling(length, min_periods=2).median().shift(1).to_numpy().T
+    return np.asarray(pd.DataFrame(values.T).rolling(length, min_periods=2).median().shift(1), dtype=float).T
 
 
 def _stacked(columns: list[Values], distance: Values) -> Values:
@@ -79,7 +79,7 @@ def _lagged(values: Values, steps: int) -> Values:
 
 
 def _running_mean(values: Values, length: int) -> Values:
-    return pd.DataFrame(values.T).rolling(length, min_periods=1).mean().to_numpy().T
+    return np.asarray(pd.DataFrame(values.T).rolling(length, min_periods=1).mean(), dtype=float).T
 
 
 def _same_weekday(plain: Values, observed: Values, spread: Values) -> Values:

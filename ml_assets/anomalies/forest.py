@@ -87,7 +87,7 @@ class _Month:
 
 
 def _months(periods: pd.DatetimeIndex, first_scored: pd.Timestamp) -> Iterator[_Month]:
-    numbers = periods.year.to_numpy() * 12 + periods.month.to_numpy()
+    numbers = np.array([period.year * 12 + period.month for period in periods], dtype=int)
     for number in np.unique(numbers[periods >= first_scored]):
         places = np.flatnonzero(numbers == number)
         if places[0] > 0:

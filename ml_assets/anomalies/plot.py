@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from collections.abc import Hashable
+from typing import Any
 
 import matplotlib.dates as mdates
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ml_assets.anomalies.config import DAY
+from ml_assets.anomalies.config import DAY, DOWN
 from ml_assets.anomalies.wording import (
     LANGUAGES,
     SEVERITY_NAMES,
@@ -29,11 +30,14 @@ _LINE, _BAND, _MUTED = "#1f4e79", "#9ec1e0", "#777777"
 _TEXTS = {
     "en": {
         "day": "by day", "week": "by week", "value": "value", "expected": "expected", "band": "usual range",
-        "holiday": "holiday", "false": "marked as false", "nothing": "No points to show: the series is too short or empty",
+        "holiday": "holiday", "false": "marked as false", 
+        "nothing": "No points to show: the series is too short or empty",
     },
     "ru": {
-        "day": "по дням", "week": "по неделям", "value": "значение", "expected": "ожидалось", "band": "обычный диапазон",
-        "holiday": "праздник", "false": "отмечено как ложное", "nothing": "Нечего показать: ряд слишком короткий или пустой",
+        "day": "по дням", "week": "по неделям", "value": "значение", "expected": "ожидалось",
+        "band": "обычный диапазон",
+        "holiday": "праздник", "false": "отмечено как ложное", 
+        "nothing": "Нечего показать: ряд слишком короткий или пустой",
     },
 }  # fmt: skip
 
@@ -50,8 +54,12 @@ def plot_series(
     """Draw one series of a result as PNG.
 
     Args:
-        points, events: frames of an `AnomalyResult`.
-        metric, dimension, member, grain: which series.
+        points: of an `AnomalyResult`.
+        events: of the same result.
+        metric: as in the frames.
+        dimension: as in the frames.
+        member: empty for the total.
+        grain: `day` or `week`.
         language: `en` or `ru`.
 
     Raises:
@@ -117,10 +125,11 @@ def _draw_events(
 ) -> None:
     labelled: set[str] = set()
     half = pd.Timedelta(hours=12 if grain == DAY else 84)
-    for event in events.sort_values("first_day").itertuples():
-        color = _MUTED if event.is_false_positive else _COLORS[event.severity]
-        name = _TEXTS[language]["false"] if event.is_false_positive else SEVERITY_NAMES[event.severity][language]
-        inside = (shown["event_id"] == event.event_id).to_numpy()
+    for event in events.sort_values("first_day").to_dict("records"):
+        is_false, severity = bool(event["is_false_positive"]), str(event["severity"])
+        color = _MUTED if is_false else _COLORS[severity]
+        name = _TEXTS[language]["false"] if is_false else SEVERITY_NAMES[severity][language]
+        inside = (shown["event_id"] == event["event_id"]).to_numpy()
         if not inside.any():
             continue
         axes.axvspan(days[inside].min() - half, days[inside].max() + half, color=color, alpha=0.16, lw=0)
@@ -131,10 +140,11 @@ def _draw_events(
         _label(axes, days[inside], values[inside], event, color, language)
 
 
-def _label(axes: Axes, days: pd.Series, values: pd.Series, event: object, color: str, language: str) -> None:
-    first, last = getattr(event, "first_day"), getattr(event, "last_day")  # noqa: B009
-    text = days_text(_date(first), _date(last), language, year=False)
-    down = getattr(event, "direction") == "down"  # noqa: B009
+def _label(
+    axes: Axes, days: pd.Series, values: pd.Series, event: dict[Hashable, Any], color: str, language: str
+) -> None:
+    first, last = (pd.Timestamp(event[name]).date() for name in ("first_day", "last_day"))
+    text, down = days_text(first, last, language, year=False), event["direction"] == DOWN
     place = values.idxmin() if down else values.idxmax()
     axes.annotate(
         text,
@@ -147,10 +157,6 @@ def _label(axes: Axes, days: pd.Series, values: pd.Series, event: object, color:
         color=color,
         weight="bold",
     )
-
-
-def _date(day: object) -> date:
-    return pd.Timestamp(day).date()
 
 
 def _tick(value: float, shown: pd.DataFrame, language: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ml_assets.anomalies.config import COUNT, DAY, RATIO, WEEK, AnomalyConfig, GrainConfig
 from ml_assets.anomalies.expectation import (
@@ -24,7 +24,7 @@ from ml_assets.anomalies.expectation import (
 )
 from ml_assets.anomalies.features import daily_features, weekly_features
 from ml_assets.anomalies.forest import score_periods
-from ml_assets.anomalies.series import Mask, Panel, Values, by_week, whole_weeks
+from ml_assets.anomalies.series import Mask, Panel, Values, by_week, weekdays_of, whole_weeks
 from ml_assets.calendars import DayKind
 
 SCORED, HOLIDAY, TOO_SHORT, TOO_SPARSE, NO_DENOMINATOR = (
@@ -98,7 +98,7 @@ def _expect_days(panel: Panel) -> tuple[Values, Expectation]:
     ratios = panel.of_kind(RATIO)
     observed = rooted(panel.values)
     observed[ratios] = _ratio(panel.values[ratios], panel.denominators[ratios])
-    weekdays = panel.days.dayofweek.to_numpy()
+    weekdays = weekdays_of(panel.days)
     plain = expect_days(observed[~ratios], panel.day_kinds, weekdays, panel.of_kind(COUNT)[~ratios])
     by_rate = expect_ratios(panel.values[ratios], panel.denominators[ratios])
     return observed, _merged(plain, by_rate, ratios)
@@ -123,7 +123,7 @@ def _ratio(values: Values, denominators: Values) -> Values:
 
 def _day_grain(panel: Panel, observed: Values, expectation: Expectation, config: AnomalyConfig) -> Grain:
     free = np.isin(panel.day_kinds, (DayKind.HOLIDAY, DayKind.BRIDGE))
-    working = (panel.days.dayofweek.to_numpy() < 5) & ~free
+    working = (weekdays_of(panel.days) < 5) & ~free
     status = _status(panel.values, panel.values != 0, working, config.day, _SPARSE_WEEKS * _WEEK)
     ratios = panel.of_kind(RATIO)
     status[:, free] = np.where(status[:, free] == SCORED, HOLIDAY, status[:, free])
@@ -194,10 +194,12 @@ def _status(values: Values, filled: Mask, counted: Mask, asked: GrainConfig, win
 
 def _running_share(filled: Mask, counted: Mask, window: int) -> Values:
     def before(mask: Mask) -> Values:
-        return pd.DataFrame(mask.astype(float).T).rolling(window, min_periods=1).sum().shift(1).to_numpy().T
+        summed = pd.DataFrame(mask.astype(float).T).rolling(window, min_periods=1).sum()
+        return np.asarray(summed.shift(1), dtype=float).T
 
     top, bottom = np.nan_to_num(before(filled)), np.nan_to_num(before(counted))
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    share: Values = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+    return share
 
 
 def _grain(
@@ -215,7 +217,7 @@ def _grain(
     first_scored = panel.days[-1] - pd.Timedelta(days=config.memory_days - 1)
     asked = config.grain(name)
     found = score_periods(features, periods, _groups(panel), first_scored, asked, config)
-    wide = norm.ppf((1 + asked.band_confidence) / 2) * expectation.spread
+    wide = float(ndtri((1 + asked.band_confidence) / 2)) * expectation.spread
     lower, upper = expectation.center - wide, expectation.center + wide
     expected = _typical(expectation.center, expectation.spread)
     lowest = np.where(np.nan_to_num(panel.values).min(axis=1, initial=0.0) < 0, -np.inf, 0.0)[:, None]

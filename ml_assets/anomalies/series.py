@@ -71,7 +71,7 @@ class Panel:
 
 
 def build_panel(measures: pd.DataFrame, as_of: date, config: AnomalyConfig) -> Panel:
-    """Add up the rows of a day and lay them out; `as_of` itself is unfinished and left out, and so is all that is later.
+    """Add up the rows of a day and lay them out; `as_of` is unfinished and left out, and so is all that is later.
 
     Raises:
         ValueError: a column is missing, a day cannot be read, or the rows hold more than one tenant.
@@ -119,12 +119,14 @@ def _checked(measures: pd.DataFrame) -> pd.DataFrame:
     for column, nothing in (("metric", NONE_MEMBER), ("dimension", TOTAL), ("member", "")):
         rows[column] = rows[column].astype(object).where(rows[column].notna(), nothing).astype(str)
     rows["member"] = rows["member"].where(rows["member"] != "", NONE_MEMBER).where(rows["dimension"] != TOTAL, "")
-    return rows[rows["day"].notna()]
+    dated: pd.DataFrame = rows[rows["day"].notna()]
+    return dated
 
 
 def _numbers(column: pd.Series) -> pd.Series:
     """Numbers, also from Decimal; what is none is NaN, what is too large is cut off."""
-    return pd.to_numeric(column, errors="coerce").astype(float).clip(-_LARGEST, _LARGEST)
+    found: pd.Series = pd.to_numeric(column, errors="coerce").astype(float).clip(-_LARGEST, _LARGEST)
+    return found
 
 
 def _laid_out(rows: pd.DataFrame, days: pd.DatetimeIndex) -> tuple[Values, Values]:
@@ -159,9 +161,14 @@ def _texts(rows: pd.DataFrame, column: str) -> dict[tuple[str, str], str]:
     return {(str(dimension), str(member)): str(text) for (dimension, member), text in newest.items()}
 
 
+def weekdays_of(days: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """0 for Monday, of each day."""
+    return np.array([day.weekday() for day in days], dtype=np.int64)
+
+
 def whole_weeks(days: pd.DatetimeIndex) -> NDArray[np.int64]:
     """Where each whole week from Monday to Sunday begins."""
-    mondays = np.flatnonzero(days.dayofweek.to_numpy() == 0)
+    mondays = np.flatnonzero(weekdays_of(days) == 0)
     whole: NDArray[np.int64] = mondays[mondays + _WEEK <= len(days)]
     return whole
 

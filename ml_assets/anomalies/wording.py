@@ -1,4 +1,4 @@
-"""An event in words a sales director would use, in Russian and English; numbers and plurals by the rules of each language.
+"""An event in words a sales director would use, in Russian and English, numbers and plurals by each language's rules.
 
 Every figure comes in ready; nothing is computed here but signs and rounding.
 """
