@@ -1,6 +1,8 @@
-"""VUS-PR against its definition computed the long way and against figures of the authors' own program; event-F1 by hand."""
+"""VUS-PR against its definition computed the long way and against what its authors compute; event-F1 by hand."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +43,7 @@ def by_definition(labels: Mask, scores: Values, longest: int) -> float:
             touched = sum(any(first <= day <= last for day in told) for first, last in events) / len(events)
             recall = min(true / ((labels.sum() + sum(faded)) / 2), 1.0) * touched
             points.append((recall, true / len(told)))
-        areas.append(sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:], strict=False)))
+        areas.append(sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points)))
     return float(np.mean(areas))
 
 
