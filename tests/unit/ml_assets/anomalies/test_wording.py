@@ -86,7 +86,7 @@ def test_numbers_and_dates() -> None:
     assert money_text(-950_000, "en", "USD") == "−$950K"
     assert money_text(12.4, "ru", "RUB") == f"12{_NBSP}₽"
     assert signed_percent(0.416, "ru") == f"+42{_NBSP}%"
-    assert days_text(date(2026, 5, 12), date(2026, 5, 14), "ru").replace("\u2009", "") == "12–14 мая 2026 г."
+    assert days_text(date(2026, 5, 12), date(2026, 5, 14), "ru").replace("\u202f", " ") == "12–14 мая 2026 г."
     assert days_text(date(2026, 5, 12), date(2026, 5, 12), "en") == "12 May 2026"
 
 
