@@ -94,8 +94,7 @@ def fit_definition(purchases: pd.DataFrame, config: ChurnConfig) -> ChurnDefinit
     ratios = np.exp(logs - expected)
     tolerance = float(np.quantile(ratios, config.returning_share)) if enough else _USUAL_TOLERANCE
     tolerance = float(np.clip(tolerance, *_TOLERANCE))
-    pairs = grouped.agg(["count", "mean"])
-    own = np.exp((pairs["count"] * pairs["mean"] + _TENANT_PAUSES * np.log(usual)) / (pairs["count"] + _TENANT_PAUSES))
+    own = np.exp((grouped.sum() + _TENANT_PAUSES * np.log(usual)) / (grouped.count() + _TENANT_PAUSES))
     needed = float(np.quantile(tolerance * own, _COVERED)) if len(own) else tolerance * usual
     return ChurnDefinition(
         kind=config.definition,

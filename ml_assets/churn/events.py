@@ -69,13 +69,13 @@ def events_from_marts(
     Raises:
         ValueError: a column is missing or there is more than one tenant.
     """
-    frames = {"deals": (deals, MART_DEAL_INPUT)}
+    frames: dict[str, tuple[pd.DataFrame, tuple[str, ...]]] = {"deals": (deals, MART_DEAL_INPUT)}
     if activities is not None:
         frames["activities"] = (activities, MART_ACTIVITY_INPUT)
     if messages is not None:
         frames["messages"] = (messages, MART_MESSAGE_INPUT)
     require(frames)
-    of_deals = _customers(deals, deals["company_id"], deals["contact_id"])
+    of_deals = _customers(deals[list(MART_DEAL_INPUT)], deals["company_id"], deals["contact_id"])
     won = of_deals[of_deals["outcome"] == "won"]
     by_deal = of_deals.drop_duplicates("deal_id").set_index("deal_id")
     return ChurnEvents(
@@ -115,7 +115,7 @@ def prepare(events: ChurnEvents, as_of: pd.Timestamp) -> PreparedEvents:
     Raises:
         ValueError: a column is missing or there is more than one tenant. Odd values never raise.
     """
-    frames = {"purchases": (events.purchases, PURCHASE_INPUT)}
+    frames: dict[str, tuple[pd.DataFrame, tuple[str, ...]]] = {"purchases": (events.purchases, PURCHASE_INPUT)}
     for name, frame, columns in (
         ("deals", events.deals, DEAL_INPUT),
         ("activities", events.activities, ACTIVITY_INPUT),
@@ -137,7 +137,10 @@ def prepare(events: ChurnEvents, as_of: pd.Timestamp) -> PreparedEvents:
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     kept = frame[frame["customer_id"].notna()]
-    return kept.assign(customer=kept["customer_kind"].astype(str) + ":" + kept["customer_id"].astype(str))
+    result: pd.DataFrame = kept.assign(
+        customer=kept["customer_kind"].astype(str) + ":" + kept["customer_id"].astype(str)
+    )
+    return result
 
 
 def _purchases(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -147,7 +150,8 @@ def _purchases(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     found = pd.DataFrame({"customer": keyed["customer"], "at": days.dt.normalize(), "amount": amounts})[days < as_of]
     # An unknown amount stays unknown; a known one beside it counts.
     summed = found.groupby(["customer", "at"], as_index=False)["amount"].sum(min_count=1)
-    return summed.sort_values(["customer", "at"], ignore_index=True)
+    result: pd.DataFrame = summed.sort_values(["customer", "at"], ignore_index=True)
+    return result
 
 
 def _deals(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -164,7 +168,8 @@ def _deals(frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
             "outcome": outcome.where(closed < as_of, "open"),
         }
     )[kept]
-    return found.sort_values(["customer", "created_at"], ignore_index=True)
+    result: pd.DataFrame = found.sort_values(["customer", "created_at"], ignore_index=True)
+    return result
 
 
 def _dated(frame: pd.DataFrame | None, column: str, as_of: pd.Timestamp, kind: str) -> pd.DataFrame | None:
@@ -173,4 +178,5 @@ def _dated(frame: pd.DataFrame | None, column: str, as_of: pd.Timestamp, kind: s
     keyed = _keyed(frame)
     at = moments(keyed[column])
     found = pd.DataFrame({"customer": keyed["customer"], "at": at, "kind": keyed[kind].astype(str)})[at < as_of]
-    return found.sort_values(["customer", "at", "kind"], ignore_index=True)
+    result: pd.DataFrame = found.sort_values(["customer", "at", "kind"], ignore_index=True)
+    return result

@@ -26,15 +26,17 @@ REASON_OF = {
     "message_days": "message", "messages_90": "message",
     "open_deals": "open_deals", "lost_since": "lost_deals",
 }  # fmt: skip
-FEATURES = tuple(Feature(name, in_trees=name != "tenure") for name in REASON_OF)
+# Of young customers these grow with every month that passes, beyond all that trees have seen.
+_GROWING = {"tenure", "purchases_365", "amount_365"}
+FEATURES = tuple(Feature(name, in_trees=name not in _GROWING) for name in REASON_OF)
 
 _CONTACT_TYPES = {"call": "calls_90", "meeting": "meetings_90", "email": "emails_90", "task": "tasks_90"}
 _NO_CONTACT = {"task"}
 
 
-def customer_facts(events: PreparedEvents, definition: ChurnDefinition, cutoff: pd.Timestamp, forgotten_days: int) -> (
-    pd.DataFrame
-):
+def customer_facts(
+    events: PreparedEvents, definition: ChurnDefinition, cutoff: pd.Timestamp, forgotten_days: int
+) -> pd.DataFrame:
     """One row per customer with a purchase before the cut-off and within `forgotten_days` of it, in plain units."""
     bought = events.purchases[events.purchases["at"] < cutoff]
     bought = bought.assign(
@@ -64,7 +66,8 @@ def customer_facts(events: PreparedEvents, definition: ChurnDefinition, cutoff: 
     _count_contacts(facts, events, cutoff)
     _count_messages(facts, events, cutoff)
     _count_deals(facts, events, cutoff)
-    return facts.sort_index()
+    result: pd.DataFrame = facts.sort_index()
+    return result
 
 
 def _count_purchases(facts: pd.DataFrame, bought: pd.DataFrame) -> None:
@@ -129,12 +132,10 @@ def _count_deals(facts: pd.DataFrame, events: PreparedEvents, cutoff: pd.Timesta
 
 def rhythm_chances(facts: pd.DataFrame, definition: ChurnDefinition) -> Values:
     """The chance of silence from the rhythm of purchases alone, fitted on these very facts."""
-    parts = [
-        facts["purchases"].to_numpy() - 1,
-        (facts["last_on"] - facts["first_on"]).dt.days.to_numpy(dtype=float),
-        facts["tenure_days"].to_numpy(dtype=float),
-    ]
-    return fit_rhythm(*parts, definition.usual_pause_days).silent(*parts, facts["window_days"].to_numpy(dtype=float))
+    repeats = facts["purchases"].to_numpy(dtype=float) - 1
+    recency = (facts["last_on"] - facts["first_on"]).dt.days.to_numpy(dtype=float)
+    age, window = (facts[name].to_numpy(dtype=float) for name in ("tenure_days", "window_days"))
+    return fit_rhythm(repeats, recency, age, definition.usual_pause_days).silent(repeats, recency, age, window)
 
 
 def features_of(facts: pd.DataFrame, rhythm: Values) -> pd.DataFrame:
@@ -156,7 +157,8 @@ def features_of(facts: pd.DataFrame, rhythm: Values) -> pd.DataFrame:
     for name in REASON_OF:
         if name not in found:
             found[name] = np.log1p(facts[name])
-    return found[list(REASON_OF)]
+    result: pd.DataFrame = found[list(REASON_OF)]
+    return result
 
 
 def snapshot_at(

@@ -102,9 +102,7 @@ def train_churn(events: ChurnEvents, as_of: date, config: ChurnConfig | None = N
 
     def cutoffs_at(moment: pd.Timestamp) -> tuple[pd.Timestamp, ...]:
         training = settings.training
-        return closed_cutoffs(
-            moment, definition.longest_window, first, training.step_days, training.most_snapshots
-        )
+        return closed_cutoffs(moment, definition.longest_window, first, training.step_days, training.most_snapshots)
 
     trained = train(
         lambda cutoff: snapshot_at(prepared, definition, cutoff, settings.forgotten_days),

@@ -62,7 +62,9 @@ def _pick(language: LanguageCode, english: str, russian: str) -> str:
 def _silence(language: LanguageCode, facts: Facts) -> str:
     days = counted(language, facts["silence_days"], "day")
     if facts["purchases"] < 2:
-        return _pick(language, f"silent for {days} since the only purchase", f"после единственной покупки прошло {days}")
+        return _pick(
+            language, f"silent for {days} since the only purchase", f"после единственной покупки прошло {days}"
+        )
     pause = round(facts["usual_pause_days"])
     every = _pick(
         language,
@@ -234,24 +236,24 @@ def _push_deal(facts: Facts, by: date) -> Action:
 def _ask_about_loss(facts: Facts, by: date) -> Action:
     return Action(
         "ask_about_loss",
-        f"Call by {day('en', by)} and ask why the last offer was turned down, before making a new one",
-        f"Позвонить до {day('ru', by)} и узнать, почему отказались от последнего предложения, и только потом делать новое",
+        f"Call by {day('en', by)} and ask why the last offer was turned down before making a new one",
+        f"Позвонить до {day('ru', by)}, узнать причину отказа и только потом делать новое предложение",
     )
 
 
 def _win_back(facts: Facts, by: date) -> Action:
     return Action(
         "win_back",
-        f"Call by {day('en', by)}, find out whether they buy elsewhere, remind of the purchase {_last_purchase('en', facts)}",
-        f"Позвонить до {day('ru', by)}, узнать, не покупают ли у других, напомнить о покупке {_last_purchase('ru', facts)}",
+        f"Call by {day('en', by)}: do they buy elsewhere now? Start from the purchase {_last_purchase('en', facts)}",
+        f"Позвонить до {day('ru', by)}: не покупают ли у других? Начать с покупки {_last_purchase('ru', facts)}",
     )
 
 
 def _second_purchase(facts: Facts, by: date) -> Action:
     return Action(
         "second_purchase",
-        f"Call by {day('en', by)}: ask how the purchase {_last_purchase('en', facts)} went, offer what is bought with it",
-        f"Позвонить до {day('ru', by)}: спросить о покупке {_last_purchase('ru', facts)}, предложить то, что берут вместе с ней",
+        f"Call by {day('en', by)}: ask about the purchase {_last_purchase('en', facts)}, offer what goes with it",
+        f"Позвонить до {day('ru', by)}: спросить о покупке {_last_purchase('ru', facts)}, предложить дополнение к ней",
     )
 
 

@@ -15,7 +15,7 @@ from scipy.special import betaln, gammaln
 
 from ml_assets.probability.snapshots import Values
 
-# Where little is known: rates that differ much, one usual pause as the unit, a third of customers gone after a purchase.
+# Where little is known: rates that differ much, one usual pause as the unit, a third leave after a purchase.
 _USUAL = np.log(np.array([0.5, 1.0, 0.8, 2.0]))
 _SPREAD = 1.0
 # More customers than this add seconds and no digits.
@@ -58,9 +58,7 @@ def fit_rhythm(repeats: Values, recency_days: Values, age_days: Values, usual_ga
     """The most likely parameters given a weak prior, so that a handful of customers gives the usual ones."""
     unit = max(usual_gap_days, 1.0)
     step = max(1, len(repeats) // _MOST_CUSTOMERS)
-    rows, weights = np.unique(
-        np.column_stack([repeats, recency_days, age_days])[::step], axis=0, return_counts=True
-    )
+    rows, weights = np.unique(np.column_stack([repeats, recency_days, age_days])[::step], axis=0, return_counts=True)
     count, recency, age = rows[:, 0], rows[:, 1] / unit, rows[:, 2] / unit
     found = minimize(
         _loss, _USUAL, args=(count, recency, age, weights.astype(float)), method="L-BFGS-B", bounds=[(-5.0, 5.0)] * 4

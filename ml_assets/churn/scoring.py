@@ -105,9 +105,7 @@ def _scores(
     return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
-def _words(
-    fact: dict[str, Any], reasons: list[Reason], risk: str, as_of: date, config: ChurnConfig
-) -> dict[str, str]:
+def _words(fact: dict[str, Any], reasons: list[Reason], risk: str, as_of: date, config: ChurnConfig) -> dict[str, str]:
     known = fact | {
         "last_on": fact["last_on"].date(), "first_on": fact["first_on"].date(), "as_of": as_of,
         "currency": config.currency,

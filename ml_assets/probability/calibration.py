@@ -16,7 +16,7 @@ from ml_assets.probability.snapshots import Values
 # From one window to the next the level moves by about this much on the log-odds, and the slope by a little more.
 _INTERCEPT_SD, _SLOPE_SD = 0.07, 0.1
 # All entities of a snapshot share one season, so that together they tell no more than so many independent ones would.
-_MOST_COUNTED = 2000.0
+_MOST_COUNTED = 500.0
 _DRAWS = 400
 _SURE = 0.99
 

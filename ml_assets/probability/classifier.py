@@ -112,13 +112,15 @@ class AveragedClassifier:
     def _booster(self) -> lightgbm.Booster:
         if "booster" not in self._cache:
             self._cache["booster"] = lightgbm.Booster(model_str=self.trees)
-        return self._cache["booster"]
+        result: lightgbm.Booster = self._cache["booster"]
+        return result
 
     def log_odds(self, rows: pd.DataFrame) -> Values:
         """Of each row, before calibration."""
         numbers = encode(rows, self.features, self.encodings)
         line = self.intercept + self._standardised(numbers) @ np.array(self.coefficients)
-        return (1 - self.tree_share) * line + self.tree_share * self._from_trees(numbers)
+        result: Values = (1 - self.tree_share) * line + self.tree_share * self._from_trees(numbers)
+        return result
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to a row's log-odds, against the mean row of training; with the base they add up."""
@@ -135,7 +137,8 @@ class AveragedClassifier:
     def _standardised(self, numbers: pd.DataFrame) -> Values:
         scaled = (numbers.to_numpy(dtype=float) - np.array(self.means)) / np.array(self.deviations)
         # Where nothing is known the line says what is usual; beyond six deviations it is not to be trusted further.
-        return np.clip(np.nan_to_num(scaled, nan=0.0), -6.0, 6.0)
+        result: Values = np.clip(np.nan_to_num(scaled, nan=0.0), -6.0, 6.0)
+        return result
 
     def _from_trees(self, numbers: pd.DataFrame) -> Values:
         if not self._tree_names or not self.tree_share or not len(numbers):
@@ -262,8 +265,8 @@ def _encoded_for_training(
 
 def _encoding(column: pd.Series, labels: Values) -> Encoding:
     rate = float(np.clip(labels.mean(), 1e-3, 1 - 1e-3)) if len(labels) else 0.5
-    sums = pd.DataFrame({"value": _texts(column), "label": labels}).groupby("value")["label"].agg(["sum", "count"])
-    rates = (sums["sum"] + _CATEGORY_PRIOR * rate) / (sums["count"] + _CATEGORY_PRIOR)
+    grouped = pd.DataFrame({"value": _texts(column), "label": labels}).groupby("value")["label"]
+    rates = (grouped.sum() + _CATEGORY_PRIOR * rate) / (grouped.count() + _CATEGORY_PRIOR)
     odds = log_odds(rates.to_numpy(dtype=float))
     return Encoding(
         values={str(name): float(value) for name, value in zip(rates.index, odds, strict=True)},

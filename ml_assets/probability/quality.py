@@ -1,4 +1,4 @@
-"""How good chances are against what came: AUC, Brier, expected calibration error, lift, reliability bins. No fitting."""
+"""How good chances are against what came: AUC, Brier, calibration error, lift, reliability bins. No fitting."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ A snapshot is closed once the longest window has passed; only closed ones have l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,10 +50,11 @@ def moments(column: pd.Series) -> pd.Series:
     """Timestamps without a zone (those with one become UTC); what is no timestamp is empty."""
     found = pd.to_datetime(column, errors="coerce", utc=True)
     # Nanoseconds everywhere, so that comparing and merging never mixes units.
-    return found.dt.tz_localize(None).astype("datetime64[ns]")
+    result: pd.Series = found.dt.tz_localize(None).astype("datetime64[ns]")
+    return result
 
 
-def require(frames: dict[str, tuple[pd.DataFrame, Sequence[str]]]) -> None:
+def require(frames: Mapping[str, tuple[pd.DataFrame, Sequence[str]]]) -> None:
     """Check each frame's columns.
 
     Raises:

@@ -7,7 +7,8 @@ rehearsal: the same training as it would have been on the day of the newest clos
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -50,8 +51,8 @@ class TrainingConfig:
     most_rows: int = 200_000
     least_rows: int = 60
     least_events: int = 20
-    calibration_folds: int = 4
-    boosting: BoostingConfig = BoostingConfig()
+    calibration_folds: int = 3
+    boosting: BoostingConfig = field(default_factory=BoostingConfig)
 
     def __post_init__(self) -> None:
         """Raise `ValueError` with the setting, its value and what it may be."""
@@ -68,8 +69,9 @@ class Trained:
 
     Attributes:
         published: `model`, or `baseline` with the reason in `reason`.
-        reason: `better_than_baseline`, `not_rehearsed` (no snapshot to judge on: the model is published),
-            `not_better_than_baseline`, `no_closed_snapshot`, `too_few_rows`, `too_few_events`.
+        reason: `better_than_baseline`, `level_with_baseline` (within one standard error: the model is published, since
+            it says why), `not_rehearsed` (no snapshot to judge on: the model is published), `worse_than_baseline`,
+            `no_closed_snapshot`, `too_few_rows`, `too_few_events`.
         classifier: empty where nothing could be learnt.
         calibration: fitted on the newest closed snapshot, out of fold.
         reference: shares of each feature in the newest closed snapshot, for drift.
@@ -114,7 +116,8 @@ class Trained:
         """What each feature adds to the calibrated log-odds, without the base."""
         if self.classifier is None:
             return None
-        return self.classifier.contributions(rows).drop(columns="(base)") * self.calibration.slope
+        result: pd.DataFrame = self.classifier.contributions(rows).drop(columns="(base)") * self.calibration.slope
+        return result
 
     def to_manifest(self) -> dict[str, Any]:
         """JSON values; `from_manifest` gives the same back."""
@@ -164,8 +167,9 @@ def train(
         features: columns to use where they hold anything.
         config: settings.
     """
-    cutoffs = tuple(cutoffs_at(as_of))
-    snapshots = [snapshot_at(cutoff) for cutoff in cutoffs]
+    # Training and rehearsal share snapshots.
+    snapshot_at = cache(snapshot_at)
+    snapshots = [snapshot_at(cutoff) for cutoff in cutoffs_at(as_of)]
     now = snapshot_at(as_of).features
     learnt = _learn(snapshots, now, features, config)
     if isinstance(learnt, str):
@@ -174,11 +178,11 @@ def train(
     rehearsal = _rehearse(snapshot_at, cutoffs_at, newest, features, config)
     judged = rehearsal if rehearsal is not None else chance(learnt.calibration(learnt.out_of_fold))
     model, baseline = measure(judged, newest.labels), measure(newest.baseline, newest.labels)
-    loses = (model.brier or 0.0) > (baseline.brier or 0.0)
-    reason = "better_than_baseline" if rehearsal is not None else "not_rehearsed"
+    reason = _verdict(judged, newest) if rehearsal is not None else "not_rehearsed"
+    loses = reason == "worse_than_baseline"
     return Trained(
         published=BASELINE if loses else MODEL,
-        reason="not_better_than_baseline" if loses else reason,
+        reason=reason,
         classifier=learnt.classifier,
         calibration=learnt.calibration,
         reference=reference_of(newest.features[[feature.name for feature in learnt.classifier.features]]),
@@ -193,6 +197,15 @@ def train(
         reliability={MODEL: _bins(judged, newest.labels), BASELINE: _bins(newest.baseline, newest.labels)},
         importance=_importance(learnt, newest.features),
     )
+
+
+def _verdict(judged: Values, newest: Snapshot) -> str:
+    """By the difference of squared errors, entity by entity."""
+    differences = (judged - newest.labels) ** 2 - (newest.baseline - newest.labels) ** 2
+    doubt = float(differences.std() / np.sqrt(len(differences)))
+    if differences.mean() <= 0:
+        return "better_than_baseline"
+    return "level_with_baseline" if differences.mean() <= doubt else "worse_than_baseline"
 
 
 def _baseline_only(reason: str, snapshots: list[Snapshot]) -> Trained:

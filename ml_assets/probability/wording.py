@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from babel import Locale
@@ -32,7 +32,10 @@ _NOUNS: Mapping[str, tuple[tuple[str, str], tuple[str, str, str]]] = {
         ("выполненная активность", "выполненные активности", "выполненных активностей"),
     ),
     "hour": (("hour", "hours"), ("час", "часа", "часов")),
-    "stage_move": (("stage change", "stage changes"), ("переход по этапам", "перехода по этапам", "переходов по этапам")),
+    "stage_move": (
+        ("stage change", "stage changes"),
+        ("переход по этапам", "перехода по этапам", "переходов по этапам"),
+    ),
     "meeting": (("meeting", "meetings"), ("встреча", "встречи", "встреч")),
 }
 _RUSSIAN = {"one": 0, "few": 1, "many": 2, "other": 1}
@@ -43,11 +46,13 @@ def _locale(language: LanguageCode) -> Locale:
     return Locale.parse(_LOCALES[language])
 
 
+@lru_cache(maxsize=4096)
 def number(language: LanguageCode, value: float) -> str:
     """A whole number with its thousands separated."""
     return str(format_decimal(round(value), locale=_LOCALES[language]))
 
 
+@lru_cache(maxsize=4096)
 def counted(language: LanguageCode, value: float, noun: str) -> str:
     """`21 days`, `21 день`; the number is rounded to a whole one first."""
     whole = round(value)
@@ -57,6 +62,7 @@ def counted(language: LanguageCode, value: float, noun: str) -> str:
     return f"{number(language, whole)} {word}"
 
 
+@lru_cache(maxsize=4096)
 def money(language: LanguageCode, value: float, currency: str | None) -> str:
     """An amount as people say it: whole from a hundred on, its currency where it is known."""
     pattern = "#,##0" if abs(value) >= _MOST_EXACT or value == round(value) else "#,##0.00"
@@ -64,11 +70,13 @@ def money(language: LanguageCode, value: float, currency: str | None) -> str:
     return f"{amount} {currency}" if currency else amount
 
 
+@lru_cache(maxsize=4096)
 def percent(language: LanguageCode, share: float) -> str:
     """A share in whole percent."""
     return str(format_percent(share, format="#,##0 %" if language == "ru" else "#,##0%", locale=_LOCALES[language]))
 
 
+@lru_cache(maxsize=4096)
 def day(language: LanguageCode, value: date) -> str:
     """A date as people write it: `Mar 12, 2026`, `12 мар. 2026 г.`."""
     return str(format_date(value, "medium", locale=_LOCALES[language]))
