@@ -69,7 +69,7 @@ def _snapshot(purchases: pd.DataFrame, cutoff: pd.Timestamp) -> tuple[pd.DataFra
 
 
 def _log_rfm(frame: pd.DataFrame) -> Values:
-    return np.log1p(frame[["silence", "count", "amount"]].to_numpy(dtype=float))
+    return np.asarray(np.log1p(frame[["silence", "count", "amount"]].to_numpy(dtype=float)), dtype=float)
 
 
 def _pooled(split: Split, features: Callable[[pd.DataFrame], Values]) -> tuple[Values, Values]:
@@ -101,7 +101,8 @@ def boosting(split: Split) -> Values:
 def _alive(frame: pd.DataFrame) -> Values:
     from lifetimes import BetaGeoFitter
 
-    fitter: Any = BetaGeoFitter(penalizer_coef=0.001)
+    fitters: Any = BetaGeoFitter
+    fitter = fitters(penalizer_coef=0.001)
     parts = [frame[name].to_numpy() for name in ("repeats", "recency", "age")]
     return np.asarray(fitter.fit(*parts).conditional_probability_alive(*parts))
 

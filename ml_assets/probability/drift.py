@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 NO_DRIFT, STRONG_DRIFT = 0.1, 0.25
 DRIFT_COLUMNS = ("feature", "psi", "drift")
@@ -68,7 +68,7 @@ def psi(reference: Mapping[str, Any], column: pd.Series) -> float | None:
 def by_chance(reference: Mapping[str, Any], rows: int) -> float:
     """What the index of 99 of 100 undrifted sets stays below: chi-squared, scaled by both sizes (Yurdakul 2018)."""
     bins = max(len(reference["shares"]) - 1, 2)
-    return float(chi2.ppf(_SURE, bins - 1) * (1 / max(reference["n"], 1) + 1 / max(rows, 1)))
+    return float(chdtri(bins - 1, 1 - _SURE)) * (1 / max(reference["n"], 1) + 1 / max(rows, 1))
 
 
 def level(value: float | None, chance: float) -> str:
@@ -88,4 +88,3 @@ def drift(reference: Reference, features: pd.DataFrame) -> pd.DataFrame:
         rows.append((name, value, level(value, by_chance(shape, len(features)))))
     found = pd.DataFrame(rows, columns=list(DRIFT_COLUMNS))
     return found.sort_values(["psi", "feature"], ascending=[False, True], na_position="last", ignore_index=True)
-

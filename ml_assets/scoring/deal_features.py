@@ -61,7 +61,8 @@ def _owners(events: PreparedSales, found: pd.DataFrame, cutoff: pd.Timestamp) ->
     before = changes[changes["at"] < cutoff].groupby("deal_id")["owner"].last()
     after = changes[changes["at"] >= cutoff].groupby("deal_id")["before"].first()
     owners = before.combine_first(after).reindex(found.index)
-    return owners.where(owners.notna(), found["owner_now"]).astype(str)
+    known: pd.Series = owners.where(owners.notna(), found["owner_now"]).astype(str)
+    return known
 
 
 def deal_facts(events: PreparedSales, cutoff: pd.Timestamp) -> pd.DataFrame:
