@@ -68,7 +68,8 @@ def psi(reference: Mapping[str, Any], column: pd.Series) -> float | None:
 def by_chance(reference: Mapping[str, Any], rows: int) -> float:
     """What the index of 99 of 100 undrifted sets stays below: chi-squared, scaled by both sizes (Yurdakul 2018)."""
     bins = max(len(reference["shares"]) - 1, 2)
-    return float(chdtri(bins - 1, 1 - _SURE)) * (1 / max(reference["n"], 1) + 1 / max(rows, 1))
+    limit = float(chdtri(bins - 1, 1 - _SURE))
+    return limit * float(1 / max(reference["n"], 1) + 1 / max(rows, 1))
 
 
 def level(value: float | None, chance: float) -> str:

@@ -14,6 +14,8 @@ from ml_assets.probability.wording import LanguageCode, number, percent
 
 _BLUE, _GRAY = "#2563ab", "#8a8f98"
 _MOST_FEATURES = 12
+# The share among fewer says nothing about a chance.
+_LEAST_SHOWN = 10
 
 _SUBJECTS: Mapping[str, tuple[str, str]] = {
     "churn": ("customers leaving", "уход клиентов"),
@@ -27,6 +29,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "ideal": ("exact", "точное совпадение"),
     "model": ("model", "модель"),
     "baseline": ("baseline without learning", "базовый прогноз без обучения"),
+    "few": (
+        f"points stand for at least {_LEAST_SHOWN} entities",
+        f"точка показана, если в ней не меньше {_LEAST_SHOWN} записей",
+    ),
     "size": ("Entities", "Записей"),
     "importance": ("What the chance depends on: {subject}", "От чего зависит вероятность: {subject}"),
     "share": ("Share of all effects", "Доля в сумме влияний"),
@@ -110,7 +116,7 @@ def reliability_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
         return _empty(upper, lower, "nothing", figure, language)
     upper.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label=_word(language, "ideal"))
     for method, color, marker in (("baseline", _GRAY, "s"), ("model", _BLUE, "o")):
-        own = rows[rows["method"] == method]
+        own = rows[(rows["method"] == method) & (rows["n"] >= _LEAST_SHOWN)]
         if len(own):
             upper.plot(
                 own["mean_probability"], own["observed_rate"], color=color, marker=marker, label=_word(language, method)
@@ -118,11 +124,12 @@ def reliability_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
     shown = rows[rows["method"] == ("model" if (rows["method"] == "model").any() else "baseline")]
     lower.bar((shown["lower"] + shown["upper"]) / 2, shown["n"], width=0.09, color=_BLUE)
     upper.legend(frameon=False, loc="upper left")
+    upper.text(0.99, 0.02, _word(language, "few"), ha="right", fontsize=8, color=_GRAY, transform=upper.transAxes)
     upper.set_ylabel(_word(language, "observed"))
     lower.set_ylabel(_word(language, "size"))
     lower.set_xlabel(_word(language, "said"))
     lower.set_xlim(0, 1)
-    upper.set_ylim(0, 1)
+    upper.set_ylim(-0.02, 1.02)
     shares = FuncFormatter(lambda value, _: percent(language, value))
     upper.yaxis.set_major_formatter(shares)
     lower.xaxis.set_major_formatter(shares)

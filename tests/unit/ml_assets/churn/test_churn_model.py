@@ -26,11 +26,16 @@ from ml_assets.churn.features import customer_facts, snapshot_at
 from ml_assets.churn.scoring import SCORE_COLUMNS
 from ml_assets.probability.classifier import BoostingConfig
 from ml_assets.probability.frames import CHECK_COLUMNS, DRIFT_ROW_COLUMNS, IMPORTANCE_COLUMNS, QUALITY_COLUMNS
+from ml_assets.probability.plots import feature_label, importance_plot, reliability_plot
 from ml_assets.probability.training import TrainingConfig
+from ml_assets.probability.wording import LANGUAGES, LanguageCode
 
 AS_OF = date(2026, 1, 1)
 END = pd.Timestamp("2026-07-01")
-QUICK = ChurnConfig(currency="RUB", training=TrainingConfig(most_snapshots=3, boosting=BoostingConfig(trees=15), calibration_folds=2))
+QUICK = ChurnConfig(
+    currency="RUB",
+    training=TrainingConfig(most_snapshots=3, boosting=BoostingConfig(trees=15), calibration_folds=2),
+)
 
 
 def purchases(customers: int = 140, seed: int = 1, start: str = "2024-06-01") -> pd.DataFrame:
@@ -243,6 +248,22 @@ def test_reasons_and_actions_are_sentences_in_both_languages(result: ChurnResult
         assert (scores[column].str.len() > 5).all()
         assert not scores[column].str.contains("nan|None|NaT|inf").any()
     assert set(scores.loc[scores["risk_level"] == "low", "action"]) == {"wait"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plots_are_drawn_and_empty_ones_say_so(language: LanguageCode, result: ChurnResult) -> None:
+    for rows, draw in ((result.reliability, reliability_plot), (result.importance, importance_plot)):
+        whole, empty = draw(rows, language), draw(rows.iloc[:0], language)
+        assert whole.startswith(b"\x89PNG") and empty.startswith(b"\x89PNG") and len(whole) > len(empty)
+
+
+def test_every_feature_has_a_name_for_readers_in_both_languages() -> None:
+    from ml_assets.churn.features import REASON_OF as CHURN
+    from ml_assets.scoring.deal_features import REASON_OF as DEALS
+    from ml_assets.scoring.lead_features import REASON_OF as LEADS
+
+    for name in (*CHURN, *DEALS, *LEADS):
+        assert feature_label("en", name) != feature_label("ru", name)
 
 
 def test_drift_is_seen_when_customers_change(model: ChurnModel, events: ChurnEvents, result: ChurnResult) -> None:
