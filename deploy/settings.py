@@ -65,7 +65,9 @@ class Settings(_Section):
     `as_of` is the moment that "now" means to a run (open deals' rates, days in stage, overdue tasks); None means the
     run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
     `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or the latter
-    wherever it can (auto).
+    wherever it can (auto). `ml_processes` models are computed at once; `ml_plan` says how many series are forecast and
+    by how many candidates; trained models lie in `ml_artefacts`, a folder or an address that fsspec knows (empty: in
+    the local home).
     """
 
     postgres: PostgresSettings
@@ -74,6 +76,9 @@ class Settings(_Section):
     extraction_transport: Literal["auto", "push", "pull"] = Field(alias="EXTRACTION_TRANSPORT", default="auto")
     as_of: AwareDatetime | None = Field(alias="AS_OF", default=None)
     dbt_threads: int = Field(alias="DBT_THREADS", default=4, ge=1, le=64)
+    ml_processes: int = Field(alias="ML_PROCESSES", default=2, ge=1, le=64)
+    ml_plan: Literal["full", "quick"] = Field(alias="ML_PLAN", default="full")
+    ml_artefacts: str = Field(alias="ML_ARTEFACTS", default="")
 
     def run_moment(self, run_start: datetime) -> datetime:
         """Return the moment that "now" means to a run that started at `run_start`."""

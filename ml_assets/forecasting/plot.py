@@ -15,7 +15,6 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -32,7 +31,7 @@ _WORDS = {
     "model": ("published: {model}", "опубликовано: {model}"),
     "low_history": ("short history", "короткая история"),
     "cut": ("Forecast from {month}", "Прогноз от {month}"),
-    "error": ("Mean error as a share of mean sales, less is better", "Средняя ошибка в долях средних продаж, меньше — лучше"),
+    "error": ("Mean error as a share of sales, less is better", "Средняя ошибка в долях продаж, меньше лучше"),
     "booked": ("Won already", "Уже выиграно"),
     "expected_open": ("Expected of open deals", "Ожидается от открытых сделок"),
     "expected_new": ("Expected of new deals", "Ожидается от новых сделок"),
@@ -61,6 +60,7 @@ _MODELS = {
     "zero": ("zero", "ноль"),
 }
 _MONTHS_SHOWN = 48
+_GRID = "#e6e9ed"
 _INK, _ACCENT, _PALE, _NAIVE = "#2b2f36", "#1f6fb2", "#9fc4e3", "#b35c1e"
 _CUT_COLOURS = ("#1f6fb2", "#2a9d74", "#b35c1e", "#8256a6", "#a83250")
 
@@ -107,10 +107,10 @@ class Reader:
         return format_date(moment, "LLL y", locale=self.format_locale)
 
     def amount(self, value: float) -> str:
-        """Return an amount as an axis shows it: 1.2M, 1,2 млн."""
+        """Return an amount as an axis shows it: 1.25M, 1,25 млн."""
         if abs(value) < 1000:
             return str(format_decimal(round(value), locale=self.format_locale))
-        return str(format_compact_decimal(value, locale=self.format_locale, fraction_digits=1))
+        return str(format_compact_decimal(value, locale=self.format_locale, fraction_digits=2))
 
     def share(self, value: float) -> str:
         """Return a fraction as a percentage."""
@@ -126,7 +126,7 @@ def fan_chart(history: pd.Series, forecasts: pd.DataFrame, reader: Reader) -> by
         reader: for whom.
     """
     published = forecasts[forecasts["is_published"]].assign(month=pd.to_datetime(forecasts["month"]))
-    figure, axes = _figure(reader.word("fan_title"), reader)
+    figure, (axes,) = _figure(reader.word("fan_title"), reader)
     shown = _by_month(history).tail(_MONTHS_SHOWN)
     levels = sorted(published["confidence"].unique(), reverse=True)
     for place, level in enumerate(levels):
@@ -164,8 +164,7 @@ def backtest_plot(history: pd.Series, backtest: pd.DataFrame, reader: Reader) ->
     rows = backtest.assign(month=pd.to_datetime(backtest["month"]), origin=pd.to_datetime(backtest["origin"]))
     best = next(name for name in ("combination_with_naive", "combination", NAIVE) if name in set(rows["model"]))
     said = rows[rows["model"] == best]
-    figure, axes = _figure(reader.word("backtest_title"), reader, height=7.2, panels=2)
-    above, below = axes
+    figure, (above, below) = _figure(reader.word("backtest_title"), reader, height=7.2, panels=2)
     shown = _by_month(history)
     shown = shown[shown.index >= said["origin"].min() - pd.DateOffset(months=12)]
     above.plot(shown.index, shown.to_numpy(), color=_INK, lw=1.8, label=reader.word("fact"))
@@ -194,27 +193,24 @@ def quarter_plot(forecasts: pd.DataFrame, reader: Reader) -> bytes:
         forecasts: rows as `QUARTER_COLUMNS` of one tenant.
         reader: for whom.
     """
-    widest = forecasts[forecasts["confidence"] == forecasts["confidence"].max()]
+    widest = forecasts[forecasts["confidence"] == forecasts["confidence"].max()].set_index("method")
+    widest = widest.loc[[name for name in ("series", "pipeline", "blend") if name in widest.index]]
     start = pd.Timestamp(widest["quarter_start"].iloc[0])
-    figure, axes = _figure(
-        f"{reader.word('quarter_title')} {reader.month(start)} – {reader.month(start + pd.DateOffset(months=2))}",
-        reader,
-        height=3.9,
-    )
-    widest = widest.set_index("method").reindex([name for name in ("series", "pipeline", "blend") if name in set(widest["method"])])  # fmt: skip
-    places = np.arange(len(widest))
-    left = np.zeros(len(widest))
-    of_deals = (widest["expected_open"] + widest["expected_new"]) > 0
+    months = f"{reader.month(start)} – {reader.month(start + pd.DateOffset(months=2))}"
+    figure, (axes,) = _figure(f"{reader.word('quarter_title')} {months}", reader, height=3.9)
+    places, left = np.arange(len(widest)), np.zeros(len(widest))
+    # Only the forecast from open deals knows what its expectation is made of.
+    of_deals = widest.index == "pipeline"
+    rest = (widest["point"] - widest["booked"]).clip(lower=0.0)
     parts = {
-        "booked": widest["booked"],
-        "expected_open": widest["expected_open"].where(widest.index == "pipeline", 0.0),
-        "expected_new": widest["expected_new"].where(widest.index == "pipeline", 0.0),
+        "booked": (widest["booked"], _INK),
+        "expected_open": (widest["expected_open"].where(of_deals, 0.0), _ACCENT),
+        "expected_new": (widest["expected_new"].where(of_deals, 0.0), _PALE),
+        "remaining": (rest.where(~of_deals, 0.0), "#cfd6de"),
     }
-    parts["remaining"] = (widest["point"] - sum(parts.values())).clip(lower=0.0).where(~of_deals | (widest.index != "pipeline"), 0.0)  # fmt: skip
-    colours = {"booked": _INK, "expected_open": _ACCENT, "expected_new": _PALE, "remaining": "#cfd6de"}
-    for name, values in parts.items():
+    for name, (values, colour) in parts.items():
         if values.any():
-            axes.barh(places, values, left=left, color=colours[name], label=reader.word(name), height=0.55)
+            axes.barh(places, values, left=left, color=colour, label=reader.word(name), height=0.55)
         left = left + values.to_numpy(dtype=float)
     reach = np.vstack([widest["point"] - widest["lower"], widest["upper"] - widest["point"]]).clip(min=0.0)
     axes.errorbar(widest["point"], places, xerr=reach, fmt="o", color="#a83250", capsize=4, ms=4,
@@ -241,13 +237,13 @@ def _by_month(history: pd.Series) -> pd.Series:
     return months
 
 
-def _figure(title: str, reader: Reader, *, height: float = 4.4, panels: int = 1) -> tuple[Figure, Axes]:
+def _figure(title: str, reader: Reader, *, height: float = 4.4, panels: int = 1) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(9, height), dpi=110, layout="constrained")
-    axes = figure.subplots(panels, 1)
+    axes = [figure.add_subplot(panels, 1, place + 1) for place in range(panels)]
     figure.suptitle(f"{title} · {reader.name}", x=0.01, ha="left", fontsize=12.5, fontweight="bold", color=_INK)
-    for panel in np.atleast_1d(axes):
+    for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(axis="y" if panels == 1 and height > 4 else "x", color="#e6e9ed", lw=0.8)
+        panel.grid(axis="x", color=_GRID, lw=0.8)
         panel.set_axisbelow(True)
     return figure, axes
 
@@ -255,9 +251,9 @@ def _figure(title: str, reader: Reader, *, height: float = 4.4, panels: int = 1)
 def _money_by_month(axes: Axes, reader: Reader) -> None:
     axes.set_ylabel(reader.word("sales", currency=reader.currency))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: reader.amount(value)))
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=4, maxticks=9))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: reader.month(num2date(value))))
-    axes.grid(axis="y", color="#e6e9ed", lw=0.8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: reader.month(pd.Timestamp(value, unit="D"))))
+    axes.grid(axis="x", visible=False)
+    axes.grid(axis="y", color=_GRID, lw=0.8)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 

@@ -1,4 +1,4 @@
-"""Between the marts and `ml_assets`: reads frames of one tenant, computes in processes of their own, writes database `ml`.
+"""Between marts and `ml_assets`: reads frames of a tenant, computes in processes of their own, writes database `ml`.
 
 Models and figures belong in `ml_assets`, assets and checks in `orchestration.defs.ml`.
 """

@@ -124,9 +124,7 @@ def read_stage_entries(warehouse: Warehouse, tenant: str, as_of: date) -> pd.Dat
     return _frame(warehouse, _STAGE_ENTRIES, tenant, as_of, dates=("entered_at",))
 
 
-def _frame(
-    warehouse: Warehouse, query: str, tenant: str, as_of: date, *, dates: tuple[str, ...] = ()
-) -> pd.DataFrame:
+def _frame(warehouse: Warehouse, query: str, tenant: str, as_of: date, *, dates: tuple[str, ...] = ()) -> pd.DataFrame:
     result = warehouse.client.query(query, parameters={"tenant": tenant, "as_of": as_of})
     frame = pd.DataFrame(list(result.result_rows), columns=list(result.column_names))
     for name in dates:

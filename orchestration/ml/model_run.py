@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -45,6 +45,7 @@ class ModelRun:
         dagster_run_id: the run of Dagster that it belongs to.
         computed: None where it failed.
         error: empty where it succeeded; else one line.
+        written: rows by table of `ml`, once they are there.
         finished_at: aware; the newest run that succeeded is the one that counts.
         run_id: its own.
     """
@@ -56,6 +57,7 @@ class ModelRun:
     dagster_run_id: str
     computed: Computed | None
     error: str = ""
+    written: Mapping[str, int] = field(default_factory=dict)
     finished_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -68,6 +70,13 @@ class ModelRun:
     def seconds(self) -> float:
         """Wall time from the start of its computation to its end."""
         return (self.finished_at - self.started_at).total_seconds()
+
+    def without_rows(self) -> ModelRun:
+        """Return the run as it is remembered once its rows are in the warehouse."""
+        if self.computed is None:
+            return self
+        written = {table: len(frame) for table, frame in self.computed.frames.items()}
+        return replace(self, computed=replace(self.computed, frames={}), written=written)
 
     def row(self) -> list[object]:
         """Return its row of `model_runs`, in the order of `tables.RUN_COLUMNS`."""

@@ -84,12 +84,12 @@ class Workers:
         self, work: Callable[[Given], Made], pieces: list[tuple[str, Given]]
     ) -> Iterator[tuple[str, Answer[Made]]]:
         for name, given in pieces:
-            self._stop_broken()
+            self._stop()
             try:
                 yield name, self._submit(work, given).result()
             except BrokenProcessPool:
                 yield name, Answer(None, "its process was killed; the machine may have too little memory")
-        self._stop_broken()
+                self._stop()
 
     def _submit(self, work: Callable[[Given], Made], given: Given) -> Future[Answer[Made]]:
         if self._pool is None:
@@ -99,10 +99,6 @@ class Workers:
         except BrokenProcessPool:
             self._stop()
             return self._submit(work, given)
-
-    def _stop_broken(self) -> None:
-        if self._pool is not None and self._pool._broken:  # type: ignore[attr-defined]
-            self._stop()
 
     def _stop(self) -> None:
         if self._pool is not None:

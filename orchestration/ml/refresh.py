@@ -103,11 +103,10 @@ def _written(warehouse: Warehouse, run: ModelRun) -> ModelRun:
         # A figure that no column can hold, for example; the rows are in no run that counts.
         run = replace(run, computed=None, error=one_line(error), finished_at=datetime.now(UTC))
         write_run(warehouse, run)
-    return run
+    return run.without_rows()
 
 
 def _outcome(run: ModelRun) -> str:
     if run.computed is None:
         return f"{run.tenant_id} FAILED: {run.error}"
-    rows = sum(map(len, run.computed.frames.values()))
-    return f"{run.tenant_id}: {rows:,} rows, {run.seconds:.1f} s"
+    return f"{run.tenant_id}: {sum(run.written.values()):,} rows, {run.seconds:.1f} s"

@@ -19,8 +19,8 @@ import pandas as pd
 from ml_assets.forecasting import ForecastConfig, forecast_quarter, forecast_sales
 from ml_assets.forecasting.backtest import cpu_seconds
 from ml_assets.forecasting.calendars import COUNTRIES
-from ml_assets.forecasting.preparation import TOTAL
 from ml_assets.forecasting.plot import Reader, backtest_plot, fan_chart, quarter_plot
+from ml_assets.forecasting.preparation import TOTAL
 from orchestration.extraction.replica import Warehouse
 from orchestration.ml.marts import Tenant, read_deals, read_sales, read_stage_entries
 from orchestration.ml.model_run import Computed
@@ -178,4 +178,5 @@ def _sales_plots(given: SalesInput, forecasts: pd.DataFrame, backtest: pd.DataFr
 
 
 def _of_the_tenant(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["dimension"] == TOTAL]
+    rows: pd.DataFrame = frame[frame["dimension"] == TOTAL]
+    return rows

@@ -68,7 +68,7 @@ def _values(column: pd.Series, type_name: str) -> list[object]:
     """Return the values as the driver wants them; NaN and infinity are unknown."""
     inner = type_name.removeprefix("Nullable(").removeprefix("LowCardinality(")
     write = next((writer for prefix, writer in _WRITERS.items() if inner.startswith(prefix)), lambda value: value)
-    return [None if _is_unknown(value) else write(value) for value in column.tolist()]
+    return [None if _is_unknown(value) else write(value) for value in column.array]
 
 
 def _is_unknown(value: object) -> bool:
@@ -77,7 +77,7 @@ def _is_unknown(value: object) -> bool:
 
 def _drop_replaced(warehouse: Warehouse, run: ModelRun) -> None:
     """Remove what no reader sees any more: rows of earlier runs of this tenant and day, finished or broken off."""
-    key = {"tenant": run.tenant_id, "as_of": run.as_of, "run": run.run_id}
+    key: dict[str, Any] = {"tenant": run.tenant_id, "as_of": run.as_of, "run": run.run_id}
     where = "tenant_id = {tenant:String} and as_of = {as_of:Date32} and run_id != {run:String}"
     for table in tables_of(run.task):
         if warehouse.rows(f"select 1 from {table.stored} where {where} limit 1", **key):
@@ -86,9 +86,7 @@ def _drop_replaced(warehouse: Warehouse, run: ModelRun) -> None:
 
 def read_frame(warehouse: Warehouse, table: str, columns: str, where: str, **parameters: object) -> pd.DataFrame:
     """Return published rows of a table of `ml`; `where` may hold `{name:Type}` parameters."""
-    return warehouse.client.query_df(
-        f"select {columns} from {qualified(table)} where {where}", parameters=parameters
-    )
+    return warehouse.client.query_df(f"select {columns} from {qualified(table)} where {where}", parameters=parameters)
 
 
 def newest_runs(warehouse: Warehouse, task: str) -> dict[str, tuple[str, str]]:

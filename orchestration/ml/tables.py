@@ -192,10 +192,10 @@ def tables_of(task: str) -> tuple[Table, ...]:
 
 def create_ml_tables(warehouse: Warehouse) -> None:
     """Create the database, its tables and the views that readers use; add columns that an earlier version lacked."""
-    stored = {"model_runs": (RUN_COLUMNS, ("task", "finished_at"))}
-    stored |= {
-        f"{table.name}_rows": ((*table.columns, ("run_id", "String")), table.key) for table in TABLES.values()
+    stored: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
+        "model_runs": (RUN_COLUMNS, ("task", "finished_at"))
     }
+    stored |= {f"{table.name}_rows": ((*table.columns, ("run_id", "String")), table.key) for table in TABLES.values()}
     have = _existing_columns(warehouse)
     views_missing = not set(TABLES) <= set(have)
     lacking = [name for name, (columns, _) in stored.items() if {name for name, _ in columns} - have.get(name, set())]

@@ -1,0 +1,202 @@
+"""The forecasts as assets, one partition per day that they stand on. The work itself belongs in `orchestration.ml`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    BackfillPolicy,
+    Config,
+    Failure,
+    MaterializeResult,
+    ResourceParam,
+    multi_asset,
+)
+from pydantic import Field
+
+from deploy.dagster_home import local_home
+from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
+from orchestration.defs.ml.shown import run_metadata, run_outcome
+from orchestration.extraction.lock import table_lock
+from orchestration.ml.marts import Tenant, read_tenants
+from orchestration.ml.model_run import ModelRun
+from orchestration.ml.parallel import Workers
+from orchestration.ml.plots import keep_plots
+from orchestration.ml.refresh import Task, refresh
+from orchestration.ml.sales import (
+    ForecastPlan,
+    compute_quarter,
+    compute_sales,
+    read_quarter_input,
+    read_sales_input,
+)
+from orchestration.ml.tables import create_ml_tables
+from orchestration.partitions import as_of_days
+from orchestration.resources import PipelineResource
+
+GROUP = "ml"
+OUTCOME_CHECK = "every_tenant_succeeded"
+_OWNERS = ["team:data"]
+_DAYS_PER_RUN = 31
+
+model_runs = AssetSpec(
+    ["ml", "model_runs"],
+    description="Every run of a model for a tenant and day: hash of the data, versions, parameters, figures, failures.",
+    group_name=GROUP,
+    owners=_OWNERS,
+)
+
+
+class RefreshConfig(Config):
+    """What a person may choose when launching models."""
+
+    tenants: list[str] = Field(default=[], description="Ids of the tenants; empty: all that are active.")
+
+
+def _marts(*names: str) -> list[AssetKey]:
+    return [AssetKey(["analytics", name]) for name in ("dim_tenants", "dim_business_days", *names)]
+
+
+def _specs(descriptions: dict[str, str], marts: Sequence[AssetKey]) -> list[AssetSpec]:
+    return [
+        AssetSpec(
+            ["ml", table],
+            deps=marts,
+            description=description,
+            group_name=GROUP,
+            owners=_OWNERS,
+            kinds={"clickhouse", "python"},
+        )
+        for table, description in descriptions.items()
+    ]
+
+
+def _outcome_check(table: str) -> AssetCheckSpec:
+    return AssetCheckSpec(
+        OUTCOME_CHECK,
+        asset=AssetKey(["ml", table]),
+        description="No tenant's models failed; those that did keep their rows of the run before.",
+    )
+
+
+_SALES = {
+    "sales_forecast": "Sales of the coming twelve months by tenant, department, manager, pipeline and source, by every "
+    "candidate model; what passed the gate is published.",
+    "forecast_backtest": "What every model said at earlier cut-offs, beside what came.",
+    "forecast_models": "Every candidate of every series with its error, its weight and what became of it.",
+}
+_QUARTER = {
+    "quarter_forecast": "The current quarter by open deals, by the monthly series, and blended.",
+    "quarter_backtest": "What both methods said on the same day of earlier quarters, beside what came.",
+    "quarter_deals": "Open deals with their chance to be won before the quarter ends.",
+}
+
+
+@multi_asset(
+    name="ml__sales_forecast",
+    specs=_specs(_SALES, _marts("fct_deals", "fct_deal_outcomes", "fct_leads")),
+    check_specs=[_outcome_check("sales_forecast")],
+    partitions_def=as_of_days,
+    backfill_policy=BackfillPolicy.multi_run(max_partitions_per_run=_DAYS_PER_RUN),
+)
+def sales_forecast(
+    context: AssetExecutionContext,
+    config: RefreshConfig,
+    pipeline: PipelineResource,
+    ml_workers: ResourceParam[Workers],
+) -> Iterator[Any]:
+    """Forecast the months ahead of every tenant."""
+    plan = forecast_plan(pipeline)
+    task = Task("sales_forecast", partial(read_sales_input, plan=plan), compute_sales)
+    yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_SALES))
+
+
+@multi_asset(
+    name="ml__quarter_forecast",
+    specs=_specs(_QUARTER, _marts("fct_deals", "fct_deal_outcomes", "fct_deal_stage_entries")),
+    check_specs=[_outcome_check("quarter_forecast")],
+    partitions_def=as_of_days,
+    backfill_policy=BackfillPolicy.multi_run(max_partitions_per_run=_DAYS_PER_RUN),
+)
+def quarter_forecast(
+    context: AssetExecutionContext,
+    config: RefreshConfig,
+    pipeline: PipelineResource,
+    ml_workers: ResourceParam[Workers],
+) -> Iterator[Any]:
+    """Forecast the current quarter of every tenant."""
+    plan = forecast_plan(pipeline)
+    task = Task("quarter_forecast", partial(read_quarter_input, plan=plan), compute_quarter)
+    yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_QUARTER))
+
+
+def forecast_plan(pipeline: PipelineResource) -> ForecastPlan:
+    """Return how much is forecast, by the settings."""
+    return ForecastPlan.quick() if pipeline.settings().ml_plan == "quick" else ForecastPlan()
+
+
+def refreshed(
+    context: AssetExecutionContext,
+    config: RefreshConfig,
+    pipeline: PipelineResource,
+    workers: Workers,
+    task: Task[Any],
+    tables: tuple[str, ...],
+) -> Iterator[Any]:
+    """Do a task for the days of the run, and answer its assets and its check.
+
+    Raises:
+        Failure: every tenant failed: something is wrong that is no tenant's own.
+    """
+    runs: list[ModelRun] = []
+    with (
+        replica_session(context, pipeline) as session,
+        table_lock(session.crm, session.warehouse, f"ml.{task.name}", wait=WAIT_FOR_OTHERS),
+    ):
+        create_ml_tables(session.warehouse)
+        tenants = chosen_tenants(read_tenants(session.warehouse), config.tenants)
+        for day in map(date.fromisoformat, context.partition_keys):
+            # Pictures are of the last day alone.
+            runs = [replace(run, computed=run.computed and replace(run.computed, plots={})) for run in runs]
+            runs += refresh(
+                session.warehouse,
+                workers,
+                task,
+                tenants,
+                day,
+                dagster_run_id=context.run.run_id,
+                tell=context.log.info,
+            )
+    if runs and not any(run.succeeded for run in runs):
+        raise Failure(f"{task.name}: every tenant failed, {runs[0].tenant_id} for example: {runs[0].error}")
+    kept = keep_plots(local_home() / "ml" / "plots", runs)
+    for table in tables:
+        yield MaterializeResult(asset_key=AssetKey(["ml", table]), metadata=run_metadata(table, runs, kept))
+    passed, severity, description = run_outcome(runs)
+    yield AssetCheckResult(
+        asset_key=AssetKey(["ml", tables[0]]),
+        check_name=OUTCOME_CHECK,
+        passed=passed,
+        severity=severity,
+        description=description,
+    )
+
+
+def chosen_tenants(tenants: list[Tenant], wanted: list[str]) -> list[Tenant]:
+    """Return the wanted tenants, all of them without a wish.
+
+    Raises:
+        Failure: one is not there.
+    """
+    known = {tenant.id for tenant in tenants}
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise Failure(f"no active tenant {', '.join(missing)}; there are {', '.join(sorted(known))}")
+    return [tenant for tenant in tenants if not wanted or tenant.id in wanted]
