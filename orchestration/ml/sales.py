@@ -37,10 +37,12 @@ class ForecastPlan:
     Attributes:
         dimensions: columns of the sales rows to split by.
         config: of the models.
+        pictures: whether they are drawn, too.
     """
 
     dimensions: tuple[str, ...] = DIMENSIONS
     config: ForecastConfig = field(default_factory=lambda: ForecastConfig(horizon=12))
+    pictures: bool = True
 
     @classmethod
     def quick(cls) -> ForecastPlan:
@@ -102,7 +104,7 @@ def compute_sales(given: SalesInput) -> Computed:
         versions=json.loads(str(run["versions"])),
         parameters=str(run["parameters"]),
         metrics={name: float(run[name]) for name in counted if pd.notna(run[name])},
-        plots=_sales_plots(given, forecasts, result.backtest),
+        plots=_sales_plots(given, forecasts, result.backtest) if given.plan.pictures else {},
         cpu_seconds=float(run["cpu_seconds"]),
     )
 
@@ -127,7 +129,7 @@ def compute_quarter(given: QuarterInput) -> Computed:
         versions={name: version(name) for name in ("numpy", "pandas", "statsforecast")},
         parameters=json.dumps(asdict(config), sort_keys=True),
         metrics=metrics,
-        plots={"quarter": quarter_plot(result.forecasts, reader)} if len(published) else {},
+        plots={"quarter": quarter_plot(result.forecasts, reader)} if given.plan.pictures and len(published) else {},
         cpu_seconds=cpu_seconds() - started,
     )
 

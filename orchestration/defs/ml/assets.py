@@ -1,6 +1,6 @@
 """The forecasts as assets, one partition per day that they stand on. The work itself belongs in `orchestration.ml`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -114,7 +114,10 @@ def sales_forecast(
 ) -> Iterator[Any]:
     """Forecast the months ahead of every tenant."""
     plan = forecast_plan(pipeline)
-    task = Task("sales_forecast", partial(read_sales_input, plan=plan), compute_sales)
+
+    def task(pictures: bool) -> Task[Any]:
+        return Task("sales_forecast", partial(read_sales_input, plan=replace(plan, pictures=pictures)), compute_sales)
+
     yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_SALES))
 
 
@@ -133,7 +136,11 @@ def quarter_forecast(
 ) -> Iterator[Any]:
     """Forecast the current quarter of every tenant."""
     plan = forecast_plan(pipeline)
-    task = Task("quarter_forecast", partial(read_quarter_input, plan=plan), compute_quarter)
+
+    def task(pictures: bool) -> Task[Any]:
+        read = partial(read_quarter_input, plan=replace(plan, pictures=pictures))
+        return Task("quarter_forecast", read, compute_quarter)
+
     yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_QUARTER))
 
 
@@ -147,10 +154,12 @@ def refreshed(
     config: RefreshConfig,
     pipeline: PipelineResource,
     workers: Workers,
-    task: Task[Any],
+    task_of: Callable[[bool], Task[Any]],
     tables: tuple[str, ...],
 ) -> Iterator[Any]:
     """Do a task for the days of the run, and answer its assets and its check.
+
+    `task_of` makes the task, with pictures or without: of many days, only the last is drawn.
 
     Raises:
         Failure: every tenant failed: something is wrong that is no tenant's own.
@@ -158,24 +167,23 @@ def refreshed(
     runs: list[ModelRun] = []
     with (
         replica_session(context, pipeline) as session,
-        table_lock(session.crm, session.warehouse, f"ml.{task.name}", wait=WAIT_FOR_OTHERS),
+        table_lock(session.crm, session.warehouse, f"ml.{task_of(False).name}", wait=WAIT_FOR_OTHERS),
     ):
         create_ml_tables(session.warehouse)
         tenants = chosen_tenants(read_tenants(session.warehouse), config.tenants)
-        for day in map(date.fromisoformat, context.partition_keys):
-            # Pictures are of the last day alone.
-            runs = [replace(run, computed=run.computed and replace(run.computed, plots={})) for run in runs]
+        *earlier, last = map(date.fromisoformat, context.partition_keys)
+        for day in (*earlier, last):
             runs += refresh(
                 session.warehouse,
                 workers,
-                task,
+                task_of(day == last),
                 tenants,
                 day,
                 dagster_run_id=context.run.run_id,
                 tell=context.log.info,
             )
     if runs and not any(run.succeeded for run in runs):
-        raise Failure(f"{task.name}: every tenant failed, {runs[0].tenant_id} for example: {runs[0].error}")
+        raise Failure(f"{runs[0].task}: every tenant failed, {runs[0].tenant_id} for example: {runs[0].error}")
     kept = keep_plots(local_home() / "ml" / "plots", runs)
     for table in tables:
         yield MaterializeResult(asset_key=AssetKey(["ml", table]), metadata=run_metadata(table, runs, kept))
