@@ -16,8 +16,8 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
+from ml_assets.calendars import working_day_factors
 from ml_assets.forecasting.backtest import NAIVE, Trials, cpu_seconds, run_trials
-from ml_assets.forecasting.calendars import working_day_factors
 from ml_assets.forecasting.candidates import Prediction, Values
 from ml_assets.forecasting.combination import CAUTIOUS, COMBINATION, Verdict, combine, half_width, judge
 from ml_assets.forecasting.config import ForecastConfig
