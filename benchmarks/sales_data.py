@@ -86,9 +86,7 @@ def _by_id(sources: pd.DataFrame, column: str) -> pd.Series:
 
 def _closed(profile: TenantProfile, deals: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Outcome of the current stage; closed at the deal's latest entry into a stage."""
-    outcomes = {
-        (pipeline.name, stage.id): stage.outcome for pipeline in profile.pipelines for stage in pipeline.stages
-    }
+    outcomes = {(pipeline.name, stage.id): stage.outcome for pipeline in profile.pipelines for stage in pipeline.stages}
     names = {stage: outcome for (_, stage), outcome in outcomes.items()}
     rates = {profile.currency: 1.0} | {each.code: each.rate for each in profile.currencies}
     outcome = deals["stage_id"].map(names)

@@ -14,7 +14,7 @@ import pandas as pd
 from orchestration.extraction.replica import Warehouse
 
 # The outcome of each deal when the day began, and since when it had it.
-_STATES = """
+STATES = """
     select
         deal_id,
         argMax(outcome, run) as outcome_then,
@@ -34,7 +34,7 @@ select
     if(leads.lead_id = '', '(none)', leads.source_id) as source,
     toFloat64(sum(ifNull(deals.amount_base, 0))) as value
 from analytics.fct_deals as deals
-inner join ({_STATES}) as states on deals.deal_id = states.deal_id
+inner join ({STATES}) as states on deals.deal_id = states.deal_id
 left join (
     select lead_id, source_id from analytics.fct_leads where tenant_id = {{tenant:String}}
 ) as leads on deals.lead_id = leads.lead_id
@@ -54,7 +54,7 @@ select
     if(states.outcome_then in ('won', 'lost'), states.outcome_then, 'open') as outcome,
     toFloat64(deals.amount_base) as amount
 from analytics.fct_deals as deals
-inner join ({_STATES}) as states on deals.deal_id = states.deal_id
+inner join ({STATES}) as states on deals.deal_id = states.deal_id
 where deals.tenant_id = {{tenant:String}} and deals.created_day < {{as_of:Date32}}
 order by deal_id
 """
@@ -68,7 +68,7 @@ order by deal_id, ordinal
 
 _TENANTS = """
 select
-    tenants.tenant_id, tenants.tenant_name, tenants.currency, tenants.locale, tenants.as_of_day,
+    tenants.tenant_id, tenants.tenant_name, tenants.currency, tenants.locale, tenants.timezone, tenants.as_of_day,
     calendars.country
 from analytics.dim_tenants as tenants
 left join (
@@ -88,6 +88,7 @@ class Tenant:
         name: as people know it.
         currency: of all amounts.
         locale: of its plots, such as `ru_RU`.
+        timezone: in which its days begin.
         today: its own day at the last build of the marts, unfinished.
         country: of its calendar of working days; empty where it has none.
     """
@@ -96,6 +97,7 @@ class Tenant:
     name: str
     currency: str
     locale: str
+    timezone: str
     today: date
     country: str
 
@@ -111,20 +113,23 @@ def read_tenants(warehouse: Warehouse) -> list[Tenant]:
 
 def read_sales(warehouse: Warehouse, tenant: str, as_of: date) -> pd.DataFrame:
     """Return won amounts by month, department, manager, pipeline and source: deals that were won when the day began."""
-    return _frame(warehouse, _SALES, tenant, as_of, dates=("month",))
+    return query_frame(warehouse, _SALES, tenant, as_of, dates=("month",))
 
 
 def read_deals(warehouse: Warehouse, tenant: str, as_of: date) -> pd.DataFrame:
     """Return the deals that existed when the day began, with the outcome that they had then."""
-    return _frame(warehouse, _DEALS, tenant, as_of, dates=("created_at", "closed_at"))
+    return query_frame(warehouse, _DEALS, tenant, as_of, dates=("created_at", "closed_at"))
 
 
 def read_stage_entries(warehouse: Warehouse, tenant: str, as_of: date) -> pd.DataFrame:
     """Return when deals entered their stages before the day began."""
-    return _frame(warehouse, _STAGE_ENTRIES, tenant, as_of, dates=("entered_at",))
+    return query_frame(warehouse, _STAGE_ENTRIES, tenant, as_of, dates=("entered_at",))
 
 
-def _frame(warehouse: Warehouse, query: str, tenant: str, as_of: date, *, dates: tuple[str, ...] = ()) -> pd.DataFrame:
+def query_frame(
+    warehouse: Warehouse, query: str, tenant: str, as_of: date, *, dates: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Return the rows of a query that names `{tenant:String}` and `{as_of:Date32}`, the given columns as timestamps."""
     result = warehouse.client.query(query, parameters={"tenant": tenant, "as_of": as_of})
     frame = pd.DataFrame(list(result.result_rows), columns=list(result.column_names))
     for name in dates:

@@ -97,7 +97,7 @@ def refresh(
 def _written(warehouse: Warehouse, run: ModelRun) -> ModelRun:
     try:
         write_run(warehouse, run)
-    except (ClickHouseError, ValueError, TypeError, KeyError) as error:
+    except (ClickHouseError, ValueError, TypeError, KeyError, OverflowError) as error:
         if not run.succeeded:
             raise
         # A figure that no column can hold, for example; the rows are in no run that counts.

@@ -16,9 +16,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from ml_assets.calendars import COUNTRIES
 from ml_assets.forecasting import ForecastConfig, forecast_quarter, forecast_sales
 from ml_assets.forecasting.backtest import cpu_seconds
-from ml_assets.calendars import COUNTRIES
 from ml_assets.forecasting.plot import Reader, backtest_plot, fan_chart, quarter_plot
 from ml_assets.forecasting.preparation import TOTAL
 from orchestration.extraction.replica import Warehouse

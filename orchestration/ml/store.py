@@ -11,11 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from clickhouse_connect.driver.binding import quote_identifier
 
 from orchestration.extraction.replica import INSERT_SETTINGS, Warehouse
 from orchestration.ml.model_run import ModelRun
-from orchestration.ml.tables import DATABASE, RUN_COLUMNS, Table, qualified, tables_of
+from orchestration.ml.tables import DATABASE, RUN_COLUMNS, Table, tables_of
 
 
 def write_run(warehouse: Warehouse, run: ModelRun) -> None:
@@ -40,16 +39,26 @@ def _insert(warehouse: Warehouse, table: Table, run: ModelRun, frame: pd.DataFra
     columns = [_values(frame[name], type_name) for name, type_name in table.columns]
     warehouse.client.insert(
         f"{table.name}_rows",
-        [*columns, [run.run_id] * len(frame)],
+        [*columns, [run.task] * len(frame), [run.run_id] * len(frame)],
         database=DATABASE,
-        column_names=[*names, "run_id"],
+        column_names=[*names, "task", "run_id"],
         column_oriented=True,
         settings=INSERT_SETTINGS,
     )
 
 
+# Of Decimal(18, 2); ClickHouse itself takes larger ones and shows others.
+_TOO_MUCH = 1e16
+
+
 def cents(amount: float) -> Decimal:
-    """Return an amount to the cent, as the marts keep money."""
+    """Return an amount to the cent, as the marts keep money.
+
+    Raises:
+        ValueError: it is larger than money can be.
+    """
+    if abs(amount) >= _TOO_MUCH:
+        raise ValueError(f"{amount:.3g} does not fit into an amount of money")
     return Decimal(round(amount * 100)).scaleb(-2)
 
 
@@ -77,23 +86,8 @@ def _is_unknown(value: object) -> bool:
 
 def _drop_replaced(warehouse: Warehouse, run: ModelRun) -> None:
     """Remove what no reader sees any more: rows of earlier runs of this tenant and day, finished or broken off."""
-    key: dict[str, Any] = {"tenant": run.tenant_id, "as_of": run.as_of, "run": run.run_id}
-    where = "tenant_id = {tenant:String} and as_of = {as_of:Date32} and run_id != {run:String}"
+    key: dict[str, Any] = {"tenant": run.tenant_id, "as_of": run.as_of, "task": run.task, "run": run.run_id}
+    where = "tenant_id = {tenant:String} and as_of = {as_of:Date32} and task = {task:String} and run_id != {run:String}"
     for table in tables_of(run.task):
         if warehouse.rows(f"select 1 from {table.stored} where {where} limit 1", **key):
             warehouse.run(f"delete from {table.stored} where {where}", **key)
-
-
-def read_frame(warehouse: Warehouse, table: str, columns: str, where: str, **parameters: object) -> pd.DataFrame:
-    """Return published rows of a table of `ml`; `where` may hold `{name:Type}` parameters."""
-    return warehouse.client.query_df(f"select {columns} from {qualified(table)} where {where}", parameters=parameters)
-
-
-def newest_runs(warehouse: Warehouse, task: str) -> dict[str, tuple[str, str]]:
-    """Return status and error of the newest run of a task by tenant."""
-    rows = warehouse.rows(
-        f"select tenant_id, argMax(status, finished_at), argMax(error, finished_at) from {qualified('model_runs')} "
-        f"where {quote_identifier('task')} = {{task:String}} group by tenant_id",
-        task=task,
-    )
-    return {str(tenant): (str(status), str(error)) for tenant, status, error in rows}

@@ -2,7 +2,7 @@
 
 Rows lie in `<table>_rows` and belong to a run of one task for one tenant and day. They count only once that run stands
 in `model_runs` as succeeded: one insert of one row publishes all tables of a task, so a reader never sees half of them.
-The view `<table>` shows the rows of the newest run that succeeded for each tenant and day.
+The view `<table>` shows the rows of the newest run that succeeded for each task, tenant and day.
 """
 
 from __future__ import annotations
@@ -16,8 +16,22 @@ from orchestration.extraction.replica import Warehouse
 
 DATABASE = "ml"
 MONEY = "Decimal(18, 2)"
+_OF_RUN = (("task", "LowCardinality(String)"), ("run_id", "String"))
 _KEY = (("tenant_id", "String"), ("as_of", "Date32"))
 _SERIES = (*_KEY, ("dimension", "LowCardinality(String)"), ("member", "String"))
+
+_NUMBER = "Nullable(Float64)"
+_MEASURE = (
+    *_KEY,
+    ("metric", "LowCardinality(String)"),
+    ("dimension", "LowCardinality(String)"),
+    ("member", "String"),
+    ("name", "String"),
+    ("grain", "LowCardinality(String)"),
+)
+_MODEL = (*_KEY, ("subject", "LowCardinality(String)"), ("model_id", "String"))
+_WORDS = tuple((name, "String") for name in ("reasons", "reasons_ru", "reasons_en", "action", "action_ru", "action_en"))
+SCORE_TASKS = ("churn_scores", "lead_scores", "deal_scores")
 
 RUN_COLUMNS: tuple[tuple[str, str], ...] = (
     ("run_id", "String"),
@@ -45,13 +59,13 @@ class Table:
 
     Attributes:
         name: as readers know it.
-        task: whose runs fill it.
+        tasks: whose runs fill it.
         columns: name and ClickHouse type, beginning with tenant and day.
         key: what it is ordered by after tenant and day.
     """
 
     name: str
-    task: str
+    tasks: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
 
@@ -60,13 +74,18 @@ class Table:
         """Return the quoted name of the table that holds the rows of all runs."""
         return qualified(f"{self.name}_rows")
 
+    @property
+    def tasks_text(self) -> str:
+        """Return the tasks as a list of SQL."""
+        return "(" + ", ".join(f"'{task}'" for task in self.tasks) + ")"
+
 
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
         Table(
             "sales_forecast",
-            "sales_forecast",
+            ("sales_forecast",),
             (
                 *_SERIES,
                 ("month", "Date32"),
@@ -87,7 +106,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "forecast_backtest",
-            "sales_forecast",
+            ("sales_forecast",),
             (
                 *_SERIES,
                 ("model", "LowCardinality(String)"),
@@ -103,7 +122,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "forecast_models",
-            "sales_forecast",
+            ("sales_forecast",),
             (
                 *_SERIES,
                 ("model", "LowCardinality(String)"),
@@ -122,7 +141,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "quarter_forecast",
-            "quarter_forecast",
+            ("quarter_forecast",),
             (
                 *_KEY,
                 ("quarter_start", "Date32"),
@@ -146,7 +165,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "quarter_backtest",
-            "quarter_forecast",
+            ("quarter_forecast",),
             (
                 *_KEY,
                 ("origin", "Date32"),
@@ -161,7 +180,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "quarter_deals",
-            "quarter_forecast",
+            ("quarter_forecast",),
             (
                 *_KEY,
                 ("deal_id", "String"),
@@ -176,8 +195,213 @@ TABLES: Mapping[str, Table] = {
             ),
             ("deal_id",),
         ),
+        Table(
+            "anomaly_points",
+            ("anomalies",),
+            (
+                *_MEASURE,
+                ("period_start", "Date32"),
+                ("value", _NUMBER),
+                ("denominator", _NUMBER),
+                ("expected", _NUMBER),
+                ("lower", _NUMBER),
+                ("upper", _NUMBER),
+                ("score", _NUMBER),
+                ("threshold", _NUMBER),
+                ("is_anomaly", "Bool"),
+                ("direction", "LowCardinality(String)"),
+                ("severity", "LowCardinality(String)"),
+                ("effect", _NUMBER),
+                ("effect_money", f"Nullable({MONEY})"),
+                ("day_kind", "LowCardinality(String)"),
+                ("status", "LowCardinality(String)"),
+                ("event_id", "String"),
+            ),
+            ("metric", "dimension", "member", "grain", "period_start"),
+        ),
+        Table(
+            "anomaly_events",
+            ("anomalies",),
+            (
+                *_MEASURE,
+                ("event_id", "String"),
+                ("direction", "LowCardinality(String)"),
+                ("first_day", "Date32"),
+                ("last_day", "Date32"),
+                ("peak_day", "Date32"),
+                ("periods", "UInt32"),
+                ("value", _NUMBER),
+                ("expected", _NUMBER),
+                ("deviation", _NUMBER),
+                ("effect", _NUMBER),
+                ("effect_money", f"Nullable({MONEY})"),
+                ("effect_share", _NUMBER),
+                ("score", _NUMBER),
+                ("severity", "LowCardinality(String)"),
+                ("status", "LowCardinality(String)"),
+                ("is_false_positive", "Bool"),
+                ("is_alert", "Bool"),
+                ("told_by", "String"),
+                ("explanation_en", "String"),
+                ("explanation_ru", "String"),
+                ("explanation", "String"),
+            ),
+            ("event_id",),
+        ),
+        Table(
+            "churn_scores",
+            ("churn_scores",),
+            (
+                *_KEY,
+                ("customer_kind", "LowCardinality(String)"),
+                ("customer_id", "String"),
+                ("horizon_days", "UInt16"),
+                ("silent_until", "Date32"),
+                ("probability", "Float64"),
+                ("baseline_probability", "Float64"),
+                ("method", "LowCardinality(String)"),
+                ("risk_level", "LowCardinality(String)"),
+                ("is_lapsed", "Bool"),
+                ("silence_days", "UInt32"),
+                ("usual_pause_days", "Float64"),
+                ("allowed_silence_days", "UInt32"),
+                ("last_purchase_on", "Date32"),
+                ("purchases", "UInt32"),
+                *_WORDS,
+                ("value_per_year", MONEY),
+                ("expected_value_at_risk", MONEY),
+                ("is_cold_start", "Bool"),
+                ("low_history", "Bool"),
+                ("model_id", "String"),
+            ),
+            ("customer_kind", "customer_id"),
+        ),
+        *(
+            Table(
+                f"{subject}_scores",
+                (f"{subject}_scores",),
+                (
+                    *_KEY,
+                    (f"{subject}_id", "String"),
+                    ("horizon_days", "UInt16"),
+                    ("probability", "Float64"),
+                    ("baseline_probability", "Float64"),
+                    ("method", "LowCardinality(String)"),
+                    ("priority", "LowCardinality(String)"),
+                    ("age_days", "Float64"),
+                    *_WORDS,
+                    ("expected_value", MONEY),
+                    ("is_cold_start", "Bool"),
+                    ("low_history", "Bool"),
+                    ("model_id", "String"),
+                ),
+                (f"{subject}_id",),
+            )
+            for subject in ("lead", "deal")
+        ),
+        Table(
+            "model_quality",
+            SCORE_TASKS,
+            (
+                *_MODEL,
+                ("method", "LowCardinality(String)"),
+                ("is_published", "Bool"),
+                ("reason", "LowCardinality(String)"),
+                ("judged_by", "LowCardinality(String)"),
+                ("judged_on", "Nullable(String)"),
+                ("n", "UInt32"),
+                ("base_rate", _NUMBER),
+                ("mean_probability", _NUMBER),
+                ("auc", _NUMBER),
+                ("brier", _NUMBER),
+                ("ece", _NUMBER),
+                ("lift", _NUMBER),
+            ),
+            ("subject", "method"),
+        ),
+        Table(
+            "model_reliability",
+            SCORE_TASKS,
+            (
+                *_MODEL,
+                ("method", "LowCardinality(String)"),
+                ("bin", "UInt8"),
+                ("lower", "Float64"),
+                ("upper", "Float64"),
+                ("mean_probability", "Float64"),
+                ("observed_rate", "Float64"),
+                ("n", "UInt32"),
+            ),
+            ("subject", "method", "bin"),
+        ),
+        Table(
+            "model_drift",
+            SCORE_TASKS,
+            (
+                *_MODEL,
+                ("feature", "String"),
+                ("psi", _NUMBER),
+                ("drift", "LowCardinality(String)"),
+                ("is_used", "Bool"),
+                ("reason", "LowCardinality(String)"),
+            ),
+            ("subject", "feature"),
+        ),
+        Table(
+            "model_importance",
+            SCORE_TASKS,
+            (*_MODEL, ("feature", "String"), ("importance", "Float64"), ("share", "Float64")),
+            ("subject", "feature"),
+        ),
+        Table(
+            "model_checks",
+            SCORE_TASKS,
+            (
+                *_MODEL,
+                ("cutoff", "Nullable(String)"),
+                ("is_out_of_sample", "Bool"),
+                ("passed", "Bool"),
+                ("n", "UInt32"),
+                ("expected", _NUMBER),
+                ("observed", _NUMBER),
+                ("ece", _NUMBER),
+                ("ece_by_chance", _NUMBER),
+                ("tolerated", _NUMBER),
+            ),
+            ("subject",),
+        ),
+        Table(
+            "trained_models",
+            ("training",),
+            (
+                *_KEY,
+                ("subject", "LowCardinality(String)"),
+                ("model_id", "String"),
+                ("address", "String"),
+                ("sha256", "String"),
+                ("published", "LowCardinality(String)"),
+                ("reason", "LowCardinality(String)"),
+            ),
+            ("subject",),
+        ),
     )
 }
+
+
+# What readers say of events; it is theirs and belongs to no run.
+_FEEDBACK = """
+create table if not exists ml.anomaly_feedback
+(
+    tenant_id String,
+    event_id String,
+    is_false_positive Bool,
+    marked_by String,
+    note String,
+    marked_at DateTime64(6, 'UTC')
+)
+engine = ReplacingMergeTree(marked_at)
+order by (tenant_id, event_id)
+"""
 
 
 def qualified(name: str) -> str:
@@ -187,7 +411,7 @@ def qualified(name: str) -> str:
 
 def tables_of(task: str) -> tuple[Table, ...]:
     """Return the tables that a task fills."""
-    return tuple(table for table in TABLES.values() if table.task == task)
+    return tuple(table for table in TABLES.values() if task in table.tasks)
 
 
 def create_ml_tables(warehouse: Warehouse) -> None:
@@ -195,9 +419,9 @@ def create_ml_tables(warehouse: Warehouse) -> None:
     stored: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
         "model_runs": (RUN_COLUMNS, ("task", "finished_at"))
     }
-    stored |= {f"{table.name}_rows": ((*table.columns, ("run_id", "String")), table.key) for table in TABLES.values()}
+    stored |= {f"{table.name}_rows": ((*table.columns, *_OF_RUN), table.key) for table in TABLES.values()}
     have = _existing_columns(warehouse)
-    views_missing = not set(TABLES) <= set(have)
+    views_missing = not {*TABLES, "anomaly_feedback"} <= set(have)
     lacking = [name for name, (columns, _) in stored.items() if {name for name, _ in columns} - have.get(name, set())]
     if not lacking and not views_missing:
         return
@@ -211,6 +435,7 @@ def create_ml_tables(warehouse: Warehouse) -> None:
             )
     for table in TABLES.values():
         warehouse.run(_view(table))
+    warehouse.run(_FEEDBACK)
 
 
 def _existing_columns(warehouse: Warehouse) -> dict[str, set[str]]:
@@ -231,7 +456,7 @@ def _view(table: Table) -> str:
     columns = ", ".join(quote_identifier(column) for column, _ in table.columns)
     return (
         f"create or replace view {qualified(table.name)} as select {columns} from {table.stored} "
-        f"where (tenant_id, as_of, run_id) in (select tenant_id, as_of, argMax(run_id, finished_at) "
-        f"from {qualified('model_runs')} where task = '{table.task}' and status = 'succeeded' "
-        "group by tenant_id, as_of)"
+        "where (tenant_id, as_of, run_id) in (select tenant_id, as_of, argMax(run_id, finished_at) "
+        f"from {qualified('model_runs')} where task in {table.tasks_text} and status = 'succeeded' "
+        "group by task, tenant_id, as_of)"
     )

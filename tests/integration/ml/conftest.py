@@ -20,7 +20,7 @@ TODAY = date(2026, 3, 10)
 TENANTS = {"ada": ("USD", "en", ""), "boris": ("RUB", "ru", "ru"), "chen": ("KZT", "ru", "")}
 _MARTS = """
 create table analytics.dim_tenants (tenant_id String, tenant_name String, currency String, locale String,
-    as_of_day Date32, is_active Bool) engine = MergeTree order by tenant_id;
+    timezone String, as_of_day Date32, is_active Bool) engine = MergeTree order by tenant_id;
 create table analytics.dim_business_days (tenant_id String, country String) engine = MergeTree order by tenant_id;
 create table analytics.fct_deals (tenant_id String, deal_id String, department_id String, manager_id String,
     pipeline_id String, lead_id Nullable(String), created_day Date32, amount_base Nullable(Decimal(18, 2)))
@@ -86,7 +86,9 @@ def marts(server: ClickHouseSettings) -> Iterator[Marts]:
         client.command(statement)
     found = Marts(Warehouse(client))
     for number, (tenant, (currency, locale, country)) in enumerate(TENANTS.items()):
-        client.insert("dim_tenants", [(tenant, tenant.title(), currency, locale, TODAY, True)], database="analytics")
+        client.insert(
+            "dim_tenants", [(tenant, tenant.title(), currency, locale, "UTC", TODAY, True)], database="analytics"
+        )
         client.insert("dim_business_days", [(tenant, country)], database="analytics")
         _fill(found, tenant, number)
     create_ml_tables(found.warehouse)

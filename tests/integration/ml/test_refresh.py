@@ -192,8 +192,10 @@ def test_rows_of_a_run_that_broke_off_are_never_seen(marts: Marts) -> None:
 
 
 def test_a_tenant_that_never_sold_is_forecast_as_zero(marts: Marts) -> None:
-    marts.warehouse.client.insert("dim_tenants", [("nova", "Nova", "EUR", "en", TODAY, True)], database="analytics")
-    run(marts, SALES, QUARTER)
+    marts.warehouse.client.insert(
+        "dim_tenants", [("nova", "Nova", "EUR", "en", "UTC", TODAY, True)], database="analytics"
+    )
+    assert [each.error for each in run(marts, SALES, QUARTER)] == [""] * 8
     published = marts.rows(
         "select distinct model, point, reason, history_months from ml.sales_forecast "
         "where tenant_id = 'nova' and is_published"
