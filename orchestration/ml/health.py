@@ -59,6 +59,19 @@ where recent.months >= 3
 order by tenant_id
 """
 
+_CALIBRATION = """
+select tenant_id, subject, passed, n, expected, observed
+from analytics.model_checks
+order by tenant_id, subject
+"""
+
+_DRIFT = """
+select tenant_id, subject, feature, psi
+from analytics.model_drift
+where is_used and drift = 'strong'
+order by psi desc
+"""
+
 _NEWEST = """
 select tenants.tenant_id, tasks.task, max(runs.as_of), any(tenants.as_of_day)
 from (select tenant_id, as_of_day from analytics.dim_tenants where is_active) as tenants
@@ -119,6 +132,30 @@ def errors_as_promised(warehouse: Warehouse) -> Verdict:
         return Verdict(True, f"{len(ratios)} tenants err as the backtest says", figures)
     told = ", ".join(f"{tenant} {ratio:.1f} times" for tenant, ratio in sorted(off.items()))
     return Verdict(False, f"errors beyond the backtest's: {told}", figures)
+
+
+def calibration_holds(warehouse: Warehouse) -> Verdict:
+    """Tell whether the chances of customers, leads and deals came true on the newest period that is over."""
+    rows = warehouse.rows(_CALIBRATION)
+    if not rows:
+        return Verdict(True, "nothing has been scored yet")
+    broken = [row for row in rows if not row[2]]
+    if not broken:
+        return Verdict(True, f"the chances of {len(rows)} models held")
+    told = "; ".join(
+        f"{tenant} {subject}: said {expected:.1%}, came {observed:.1%} of {n}"
+        for tenant, subject, _, n, expected, observed in broken
+    )
+    return Verdict(False, f"the chances of {len(broken)} of {len(rows)} models did not hold: {told}")
+
+
+def inputs_are_alike(warehouse: Warehouse) -> Verdict:
+    """Tell whether today's records are like those that the models were learnt from."""
+    rows = warehouse.rows(_DRIFT)
+    if not rows:
+        return Verdict(True, "no feature has drifted strongly")
+    told = "; ".join(f"{tenant} {subject} {feature} (PSI {psi:.2f})" for tenant, subject, feature, psi in rows[:5])
+    return Verdict(False, f"{len(rows)} features have drifted strongly: {told}", {"features": len(rows)})
 
 
 def nothing_is_stale(warehouse: Warehouse) -> Verdict:

@@ -16,7 +16,14 @@ from dagster import (
 
 from deploy.connections import ConnectionFailed, connect_clickhouse
 from orchestration.extraction.replica import Warehouse
-from orchestration.ml.health import Verdict, bands_hold, errors_as_promised, nothing_is_stale
+from orchestration.ml.health import (
+    Verdict,
+    bands_hold,
+    calibration_holds,
+    errors_as_promised,
+    inputs_are_alike,
+    nothing_is_stale,
+)
 from orchestration.ml.tables import create_ml_tables
 from orchestration.resources import PipelineResource
 
@@ -24,7 +31,12 @@ STALENESS = AssetCheckKey(AssetKey(["ml", "model_runs"]), "nothing_is_stale")
 
 
 def _check(
-    asset: str, judge: Callable[[Warehouse], Verdict], description: str, *, after: tuple[str, ...]
+    asset: str,
+    judge: Callable[[Warehouse], Verdict],
+    description: str,
+    *,
+    after: tuple[str, ...],
+    severity: AssetCheckSeverity = AssetCheckSeverity.WARN,
 ) -> AssetChecksDefinition:
     @asset_check(
         asset=AssetKey(["ml", asset]),
@@ -41,7 +53,7 @@ def _check(
         verdict = judge(warehouse)
         return AssetCheckResult(
             passed=verdict.passed,
-            severity=AssetCheckSeverity.WARN,
+            severity=severity,
             description=verdict.sentence,
             metadata=dict(verdict.figures),
         )
@@ -65,6 +77,19 @@ def checks() -> Definitions:
                 errors_as_promised,
                 "Forecasts err by at most twice what the backtest promised; else sales have changed their ways.",
                 after=("forecast_vs_fact", "forecast_backtest"),
+            ),
+            _check(
+                "model_checks",
+                calibration_holds,
+                "The chances that customers, leads and deals were given came true on the newest period that is over.",
+                after=("model_checks",),
+                severity=AssetCheckSeverity.ERROR,
+            ),
+            _check(
+                "model_drift",
+                inputs_are_alike,
+                "No feature of today's customers, leads and deals differs strongly from what was learnt from.",
+                after=("model_drift",),
             ),
             _check(
                 "model_runs",

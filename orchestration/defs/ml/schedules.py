@@ -29,6 +29,15 @@ ml_refresh = define_asset_job(
     description="Forecast every tenant, write database ml, test the marts that read it, judge earlier forecasts.",
 )
 
+ml_training = define_asset_job(
+    "ml_training",
+    selection=AssetSelection.assets(["ml", "trained_models"]),
+    partitions_def=as_of_days,
+    tags=ML_TAG,
+    config={"ops": {"ml__training": {"config": {"retrain": True}}}},
+    description="Train the models of every tenant anew, also those that are young; scoring uses them from that day on.",
+)
+
 
 @run_status_sensor(
     name="ml_refresh_follows_nightly",
