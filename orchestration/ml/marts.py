@@ -130,8 +130,13 @@ def query_frame(
     warehouse: Warehouse, query: str, tenant: str, as_of: date, *, dates: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     """Return the rows of a query that names `{tenant:String}` and `{as_of:Date32}`, the given columns as timestamps."""
-    result = warehouse.client.query(query, parameters={"tenant": tenant, "as_of": as_of})
-    frame = pd.DataFrame(list(result.result_rows), columns=list(result.column_names))
+    parameters = {"tenant": tenant, "as_of": as_of}
+    result = warehouse.client.query(query, parameters=parameters)
+    names = list(result.column_names)
+    if not names:
+        # Of a result without rows the server tells no columns.
+        names = [row[0] for row in warehouse.rows(f"describe ({query})", **parameters)]
+    frame = pd.DataFrame(list(result.result_rows), columns=names)
     for name in dates:
         frame[name] = pd.to_datetime(frame[name])
     return frame
