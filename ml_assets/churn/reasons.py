@@ -48,11 +48,10 @@ def reasons_text(language: LanguageCode, reasons: Sequence[Reason], facts: Facts
     """One sentence: what raises the risk, or, of a low one, what lowers it."""
     wanted = "lowers" if risk == LOW else "raises"
     parts = [_SENTENCES[reason.name](language, facts) for reason in reasons if reason.direction == wanted]
-    said = [part for part in dict.fromkeys(parts) if part]
-    if said:
-        return sentence(said)
-    # What the words say about silence is true of everyone, so a risk is never left without a fact.
-    return sentence([_silence(language, facts)]) if risk != LOW else _NOTHING[language]
+    # How long the customer has been silent is what a reader asks first, whatever else stands behind the risk.
+    always = [] if risk == LOW else [_silence(language, facts)]
+    said = [part for part in dict.fromkeys([*parts, *always]) if part]
+    return sentence(said) if said else _NOTHING[language]
 
 
 def _pick(language: LanguageCode, english: str, russian: str) -> str:
@@ -86,6 +85,8 @@ def _history(language: LanguageCode, facts: Facts) -> str:
 
 def _pace(language: LanguageCode, facts: Facts) -> str:
     now, before = facts["purchases_90"], facts["purchases_prior_90"]
+    if not facts["purchases_365"]:
+        return _pick(language, "no purchase in 365 days", "за 365 дней ни одной покупки")
     if not now and not before:
         year = counted(language, facts["purchases_365"], "purchase")
         return _pick(

@@ -80,10 +80,11 @@ def _scores(
     explained = trained.contributions(features)
     reasons = top_reasons(explained, REASON_OF, len(facts), config.most_reasons)
     lapsed = (facts["silence_days"] > facts["allowed_days"]).to_numpy() & (model.definition.kind != FIXED)
+    usual = trained.model_quality.base_rate if trained.model_quality else None
     rows = []
     for position, (customer, fact) in enumerate(zip(facts.index, facts.to_dict("records"), strict=True)):
         kind, _, identifier = str(customer).partition(":")
-        risk = LAPSED if lapsed[position] else _level(chances[position], config)
+        risk = LAPSED if lapsed[position] else _level(chances[position], usual, config)
         rows.append(
             {
                 "tenant_id": model.tenant_id, "customer_kind": kind, "customer_id": identifier, "as_of": as_of,
@@ -121,6 +122,10 @@ def _words(fact: dict[str, Any], reasons: list[Reason], risk: str, as_of: date, 
     }
 
 
-def _level(probability: float, config: ChurnConfig) -> str:
+def _level(probability: float, usual: float | None, config: ChurnConfig) -> str:
+    """By the chance; one level lower for who is less likely to leave than the tenant's average customer."""
     bounds = (config.medium_risk, config.high_risk, config.critical_risk)
-    return (LOW, MEDIUM, HIGH, CRITICAL)[int(np.searchsorted(bounds, probability, side="right"))]
+    level = int(np.searchsorted(bounds, probability, side="right"))
+    if usual is not None and probability < usual:
+        level = max(level - 1, 0)
+    return (LOW, MEDIUM, HIGH, CRITICAL)[level]

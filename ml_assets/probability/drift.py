@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import chdtri
 
 NO_DRIFT, STRONG_DRIFT = 0.1, 0.25
 DRIFT_COLUMNS = ("feature", "psi", "drift")
@@ -18,6 +19,7 @@ _MOST_CATEGORIES = 20
 _SMALLEST_SHARE = 1e-4
 # Of sets this small the index says more about chance than about drift.
 _LEAST_ROWS = 30
+_SURE = 0.99
 
 Reference = Mapping[str, Mapping[str, Any]]
 
@@ -63,17 +65,26 @@ def psi(reference: Mapping[str, Any], column: pd.Series) -> float | None:
     return float(np.sum((now - before) * np.log(now / before)))
 
 
+def by_chance(reference: Mapping[str, Any], rows: int) -> float:
+    """What the index of 99 of 100 undrifted sets stays below: chi-squared, scaled by both sizes (Yurdakul 2018)."""
+    bins = max(len(reference["shares"]) - 1, 2)
+    return float(chdtri(bins - 1, 1 - _SURE)) * (1 / max(reference["n"], 1) + 1 / max(rows, 1))
+
+
+def level(value: float | None, chance: float) -> str:
+    """`none`, `moderate` or `strong`, never for what chance explains; `unknown` for an empty index."""
+    if value is None:
+        return "unknown"
+    if value < max(NO_DRIFT, chance):
+        return "none"
+    return "moderate" if value < max(STRONG_DRIFT, chance) else "strong"
+
+
 def drift(reference: Reference, features: pd.DataFrame) -> pd.DataFrame:
     """One row per feature of the reference, strongest first; columns as in `DRIFT_COLUMNS`."""
     rows = []
     for name, shape in reference.items():
         value = psi(shape, features[name]) if name in features.columns else None
-        rows.append((name, value, "unknown" if value is None else _level(value)))
+        rows.append((name, value, level(value, by_chance(shape, len(features)))))
     found = pd.DataFrame(rows, columns=list(DRIFT_COLUMNS))
     return found.sort_values(["psi", "feature"], ascending=[False, True], na_position="last", ignore_index=True)
-
-
-def _level(value: float) -> str:
-    if value < NO_DRIFT:
-        return "none"
-    return "moderate" if value < STRONG_DRIFT else "strong"

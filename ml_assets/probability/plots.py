@@ -7,7 +7,6 @@ from io import BytesIO
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -173,5 +172,5 @@ def _tidy(axes: Axes) -> None:
 
 def _png(figure: Figure) -> bytes:
     buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    figure.savefig(buffer, format="png")
     return buffer.getvalue()

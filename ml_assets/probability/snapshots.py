@@ -48,7 +48,7 @@ def closed_cutoffs(
 
 def moments(column: pd.Series) -> pd.Series:
     """Timestamps without a zone (those with one become UTC); what is no timestamp is empty."""
-    found = pd.to_datetime(column, errors="coerce", utc=True)
+    found = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
     # Nanoseconds everywhere, so that comparing and merging never mixes units.
     result: pd.Series = found.dt.tz_localize(None).astype("datetime64[ns]")
     return result

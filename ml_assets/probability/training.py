@@ -24,7 +24,7 @@ from ml_assets.probability.calibration import (
     log_odds,
 )
 from ml_assets.probability.classifier import AveragedClassifier, BoostingConfig, Feature, fit_classifier, fold_numbers
-from ml_assets.probability.drift import STRONG_DRIFT, psi, reference_of
+from ml_assets.probability.drift import by_chance, level, psi, reference_of
 from ml_assets.probability.quality import Quality, measure, reliability
 from ml_assets.probability.snapshots import Snapshot, SnapshotAt, Values
 
@@ -40,7 +40,7 @@ class TrainingConfig:
         most_snapshots: how many closed snapshots are learnt from, newest first.
         step_days: days between their cut-offs.
         most_rows: of training; older snapshots are left out first.
-        least_rows: of the newest closed snapshot; with fewer the baseline is published.
+        least_rows: of all closed snapshots together; with fewer the baseline is published.
         least_events: entities with the event, and without it, that the closed snapshots need together.
         calibration_folds: parts of the entities; each is predicted by a classifier that has not seen it.
         boosting: settings of the classifier.
@@ -49,7 +49,7 @@ class TrainingConfig:
     most_snapshots: int = 4
     step_days: int = 30
     most_rows: int = 200_000
-    least_rows: int = 60
+    least_rows: int = 150
     least_events: int = 20
     calibration_folds: int = 3
     boosting: BoostingConfig = field(default_factory=BoostingConfig)
@@ -275,7 +275,7 @@ def _learn(
     if not used or used[0] is not snapshots[0]:
         return "no_closed_snapshot"
     newest = used[0]
-    if len(newest.labels) < config.least_rows:
+    if sum(len(each.labels) for each in used) < config.least_rows:
         return "too_few_rows"
     total = np.cumsum([len(each.labels) for each in used])
     used = [each for each, rows in zip(used, total, strict=True) if rows <= config.most_rows or each is newest]
@@ -313,9 +313,9 @@ def _trusted(
         if feature.name not in rows.columns or rows[feature.name].nunique(dropna=False) < 2:
             continue
         if feature.guarded:
-            column = newest[[feature.name]]
-            moved = psi(reference_of(column)[feature.name], now[feature.name])
-            if moved is not None and moved > STRONG_DRIFT:
+            before = reference_of(newest[[feature.name]])[feature.name]
+            moved = psi(before, now[feature.name])
+            if moved is not None and level(moved, by_chance(before, len(now))) == "strong":
                 dropped[feature.name] = moved
                 continue
         kept.append(feature)

@@ -15,6 +15,8 @@ LanguageCode = Literal["en", "ru"]
 LANGUAGES: tuple[LanguageCode, ...] = ("en", "ru")
 _LOCALES = {"en": "en_US", "ru": "ru_RU"}
 _MOST_EXACT = 100
+# Beyond any amount of money: a typing error, shown without counting its zeros.
+_IMPOSSIBLE = 1e15
 
 # English has one and other; Russian one, few, many, and other for fractions.
 _NOUNS: Mapping[str, tuple[tuple[str, str], tuple[str, str, str]]] = {
@@ -65,6 +67,8 @@ def counted(language: LanguageCode, value: float, noun: str) -> str:
 @lru_cache(maxsize=4096)
 def money(language: LanguageCode, value: float, currency: str | None) -> str:
     """An amount as people say it: whole from a hundred on, its currency where it is known."""
+    if abs(value) >= _IMPOSSIBLE:
+        return f"{value:.0e} {currency}" if currency else f"{value:.0e}"
     pattern = "#,##0" if abs(value) >= _MOST_EXACT or value == round(value) else "#,##0.00"
     amount = str(format_decimal(value, format=pattern, locale=_LOCALES[language]))
     return f"{amount} {currency}" if currency else amount

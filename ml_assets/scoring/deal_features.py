@@ -60,8 +60,9 @@ def _owners(events: PreparedSales, found: pd.DataFrame, cutoff: pd.Timestamp) ->
     changes = events.owner_changes
     before = changes[changes["at"] < cutoff].groupby("deal_id")["owner"].last()
     after = changes[changes["at"] >= cutoff].groupby("deal_id")["before"].first()
-    owners: pd.Series = before.reindex(found.index).fillna(after.reindex(found.index))
-    return owners.fillna(found["owner_now"])
+    owners = before.combine_first(after).reindex(found.index)
+    known: pd.Series = owners.where(owners.notna(), found["owner_now"]).astype(str)
+    return known
 
 
 def deal_facts(events: PreparedSales, cutoff: pd.Timestamp) -> pd.DataFrame:
