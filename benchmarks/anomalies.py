@@ -43,7 +43,7 @@ _SETTINGS = replace(
 def main() -> int:
     """Measure, print, write; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.anomalies", description=__doc__)
-    parser.add_argument("--series", type=int, default=6, help="of each of seven kinds (default: %(default)s)")
+    parser.add_argument("--series", type=int, default=4, help="of each of seven kinds (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=REPORTED_SEED, help="of the series (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: %(default)s")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/anomalies.md")

@@ -74,7 +74,7 @@ DAYS = GrainConfig(
 )  # fmt: skip
 # Few weeks teach a forest little, and a soft week is near the usual: more weight on the distance, a narrower band.
 WEEKS = GrainConfig(
-    window=12, shortest_history=16, sparsest_share=0.9, budget=0.5, least_threshold=1.8, greatest_threshold=3.5,
+    window=12, shortest_history=16, sparsest_share=0.9, budget=1.0, least_threshold=1.45, greatest_threshold=3.0,
     band_confidence=0.93, forest_share=0.2,
 )  # fmt: skip
 

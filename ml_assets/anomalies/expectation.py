@@ -208,7 +208,8 @@ def expect_ratios(
         begun = ~np.isnan(numerators[:, period])
         # Half a success in ten tries is what is known of a ratio before anything was seen.
         rate = (above + 0.5) / (below + 10)
-        variance = rate * np.maximum(1 - rate, 0.2)
+        # A ratio that is negative, which no ratio of counts is, has the least variance.
+        variance = np.maximum(rate, 1e-6) * np.maximum(1 - rate, 0.2)
         deviation = np.sqrt(variance * excess / np.maximum(bottom, 1e-9))
         ready = begun & (seen >= first) & (bottom > 0)
         center[ready, period], spread[ready, period] = rate[ready], np.maximum(deviation[ready], 1e-9)

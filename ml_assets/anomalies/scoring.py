@@ -5,7 +5,7 @@ Points become events elsewhere; nothing is worded here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -139,12 +139,15 @@ def _week_grain(panel: Panel, daily: Expectation, config: AnomalyConfig) -> Grai
     values, denominators = by_week(panel.values, starts), by_week(panel.denominators, starts)
     ratios = panel.of_kind(RATIO)
     calendar = _calendar_share(daily, ratios, starts)
-    observed = rooted(values / calendar)
+    judged = by_week(_without_holidays(panel, daily), starts)
+    observed = rooted(judged / calendar)
     observed[ratios] = _ratio(values[ratios], denominators[ratios])
     holiday = calendar < _LEAST_CALENDAR
     plain = expect_weeks(np.where(holiday, np.nan, observed)[~ratios], panel.of_kind(COUNT)[~ratios])
     by_rate = expect_ratios(values[ratios], denominators[ratios], memory=_WEEKLY_RATIO_MEMORY, first=8)
     expectation = _merged(plain, by_rate, ratios)
+    # The fewer days are left of a week, the wider its mean is spread.
+    expectation = replace(expectation, spread=expectation.spread / np.sqrt(np.clip(calendar, _LEAST_CALENDAR, 1.0)))
     periods = panel.days[starts]
     status = _status(values, values != 0, np.ones(len(starts), dtype=bool), config.week, _SPARSE_WEEKS)
     status[holiday & (status == SCORED)] = HOLIDAY
@@ -152,16 +155,19 @@ def _week_grain(panel: Panel, daily: Expectation, config: AnomalyConfig) -> Grai
     distance = np.where(status == SCORED, expectation.standardized(observed), np.nan)
     features = weekly_features(observed, distance, expectation.spread)
     grain = _grain(WEEK, panel, periods, denominators, observed, expectation, status, features, config)
-    back = np.where(ratios[:, None], 1.0, calendar)
-    return Grain(
-        **{
-            **grain.__dict__,
-            "value": grain.value * back,
-            "expected": grain.expected * back,
-            "lower": grain.lower * back,
-            "upper": grain.upper * back,
-        }
-    )
+    # Back from a week without holidays to the week as it was, and to what its holidays brought.
+    share = np.where(ratios[:, None], 1.0, calendar)
+    holidays = np.where(ratios[:, None], 0.0, values - judged)
+    shown = {name: getattr(grain, name) * share + holidays for name in ("value", "expected", "lower", "upper")}
+    return Grain(**{**grain.__dict__, **shown})
+
+
+def _without_holidays(panel: Panel, daily: Expectation) -> Values:
+    """Values in which each holiday and bridge day has what was expected, so that it says nothing about its week."""
+    free = np.isin(panel.day_kinds, (DayKind.HOLIDAY, DayKind.BRIDGE))
+    typical = _typical(daily.center, daily.spread)
+    found: Values = np.where(free & ~np.isnan(typical), typical, panel.values)
+    return found
 
 
 def _calendar_share(daily: Expectation, ratios: Mask, starts: NDArray[np.int64]) -> Values:
