@@ -30,7 +30,9 @@ from ml_assets.probability.training import TrainingConfig
 
 AS_OF = date(2026, 1, 1)
 END = pd.Timestamp("2026-07-01")
-QUICK = ChurnConfig(currency="RUB", training=TrainingConfig(most_snapshots=3, boosting=BoostingConfig(trees=15), calibration_folds=2))
+QUICK = ChurnConfig(
+    currency="RUB", training=TrainingConfig(most_snapshots=3, boosting=BoostingConfig(trees=15), calibration_folds=2)
+)
 
 
 def purchases(customers: int = 140, seed: int = 1, start: str = "2024-06-01") -> pd.DataFrame:
