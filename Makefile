@@ -13,7 +13,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-anomalies lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -117,6 +117,9 @@ bench-forecast: $(VENV)/dev ## The sales forecast beside Prophet, ARIMA and othe
 
 bench-anomalies: $(VENV)/dev ## Anomalies in daily series with events put in, beside other detectors (ARGS="--series 4 --write-docs")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.anomalies $(ARGS)
+
+bench-ml: $(VENV)/dev ## The models' night: 20 tenants with ten series each against the limit of ten minutes (ARGS="--tenants 5")
+	@$(BIN)/python -m benchmarks.ml_refresh $(ARGS)
 
 bench-churn: $(VENV)/dev ## Churn on CDNOW beside other models, leads and deals of the demo companies (ARGS="--quarter --write-docs")
 	@$(BIN)/python -m benchmarks.churn $(ARGS)
