@@ -29,7 +29,8 @@ def counts(days: int = 280, level: float = 60, seed: int = 5) -> np.ndarray:
 
 
 def total_events(events: pd.DataFrame, grain: str = "day") -> pd.DataFrame:
-    return events[(events["dimension"] == "total") & (events["grain"] == grain)]
+    found: pd.DataFrame = events[(events["dimension"] == "total") & (events["grain"] == grain)]
+    return found
 
 
 def test_absent_managers_explain_a_drop_that_is_told_once(
