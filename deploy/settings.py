@@ -71,6 +71,8 @@ class Settings(_Section):
     run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
     `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or the latter
     wherever it can (auto). `today_refresh_seconds` is how often the view of today reads the replicas again.
+    `ml_processes` models are computed at once; `ml_plan` says how many series are forecast and by how many candidates;
+    trained models lie in `ml_artefacts`, a folder or an address that fsspec knows (empty: in the local home).
     """
 
     postgres: PostgresSettings
@@ -80,6 +82,9 @@ class Settings(_Section):
     as_of: AwareDatetime | None = Field(alias="AS_OF", default=None)
     dbt_threads: int = Field(alias="DBT_THREADS", default=4, ge=1, le=64)
     today_refresh_seconds: int = Field(alias="TODAY_REFRESH_SECONDS", default=15, ge=1, le=86400)
+    ml_processes: int = Field(alias="ML_PROCESSES", default=2, ge=1, le=64)
+    ml_plan: Literal["full", "quick"] = Field(alias="ML_PLAN", default="full")
+    ml_artefacts: str = Field(alias="ML_ARTEFACTS", default="")
 
     def run_moment(self, run_start: datetime) -> datetime:
         """Return the moment that "now" means to a run that started at `run_start`."""

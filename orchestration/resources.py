@@ -5,11 +5,13 @@ the UI even where a setting is wrong; the run then fails with the line that name
 """
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 
-from dagster import ConfigurableResource, Failure
+from dagster import ConfigurableResource, Failure, resource
 
 from deploy.settings import Settings, SettingsError, load_settings
+from orchestration.ml.parallel import Workers
 
 
 class PipelineResource(ConfigurableResource[None]):
@@ -25,6 +27,13 @@ class PipelineResource(ConfigurableResource[None]):
     def run_moment(self, run_created_at: datetime) -> datetime:
         """Return the moment that "now" means to a run that was created at `run_created_at`."""
         return self.settings().run_moment(run_created_at)
+
+
+@resource(description="Processes in which models are computed, started when first needed and kept for the run.")
+def ml_workers() -> Iterator[Workers]:
+    """Hold as many processes as `ML_PROCESSES` says."""
+    with Workers(PipelineResource().settings().ml_processes) as workers:
+        yield workers
 
 
 def export_warehouse(settings: Settings) -> None:

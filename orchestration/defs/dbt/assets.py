@@ -31,6 +31,7 @@ _GROUPS = {
     "log": "marts_log",
     "reports": "marts_reports",
     "quality": "marts_quality",
+    "ml": "marts_ml",
 }
 
 
