@@ -5,7 +5,8 @@ Every figure is a row of a mart; nothing is computed here. A tenant that has not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -62,7 +63,7 @@ def _money(language: Language, mart: str) -> tuple[Column, ...]:
     return tuple(Column(language.label(mart, name), Format.MONEY) for name in ("forecast", "lower", "upper"))
 
 
-def _scope(row: tuple[object, ...], language: Language) -> str:
+def _scope(row: Sequence[Any], language: Language) -> str:
     *_, reason, low_history = row
     told = [language.word("band", level=language.percent(_CONFIDENCE)), language.word(f"forecast_{reason}")]
     if low_history:

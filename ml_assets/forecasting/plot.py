@@ -258,8 +258,7 @@ def _money_by_month(axes: Axes, months: pd.DatetimeIndex, reader: Reader) -> Non
     axes.set_xticks(ticks, [reader.month(month) for month in ticks])
     axes.grid(axis="x", visible=False)
     axes.grid(axis="y", color=_GRID, lw=0.8)
-    lowest, highest = axes.get_ylim()
-    axes.set_ylim(min(0.0, lowest), highest)
+    axes.set_ylim(bottom=min(0.0, axes.dataLim.y0))
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 
 
