@@ -39,7 +39,7 @@ RUN_COLUMNS: tuple[tuple[str, str], ...] = (
     *_KEY,
     ("status", "LowCardinality(String)"),
     ("error", "String"),
-    ("rows", "UInt64"),
+    ("rows_written", "UInt64"),
     ("data_hash", "String"),
     ("versions", "Map(String, String)"),
     ("parameters", "String"),

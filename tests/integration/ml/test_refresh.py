@@ -58,7 +58,7 @@ def test_a_night_writes_every_tenant_and_says_how(marts: Marts) -> None:
     for table in ("sales_forecast", "forecast_backtest", "forecast_models", "quarter_forecast", "quarter_deals"):
         assert marts.rows(f"select uniqExact(tenant_id) from ml.{table}") == [(3,)], table
     logged = marts.rows(
-        "select task, status, error, rows > 0, length(data_hash), versions['numpy'] != '', metrics['series'] "
+        "select task, status, error, rows_written > 0, length(data_hash), versions['numpy'] != '', metrics['series'] "
         "from ml.model_runs order by task, tenant_id"
     )
     assert (
