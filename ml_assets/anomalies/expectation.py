@@ -234,11 +234,7 @@ def _quiet_nanmean(values: Values) -> Values:
 def _quiet_nanmedian(values: Values) -> Values:
     if not values.shape[1]:
         return np.full(len(values), np.nan)
-<<<<<<< HEAD
-    empty: Mask = np.asarray(np.isnan(values).all(axis=1))
-=======
     empty = np.asarray(np.isnan(values).all(axis=1), dtype=bool)
->>>>>>> 0a2bb326d382a3c9f615f4237ebe2ad0efef291d
     filled = np.where(empty.reshape(-1, 1), 0.0, values)
     found: Values = np.where(empty, np.nan, np.nanmedian(filled, axis=1))
     return found
