@@ -64,8 +64,8 @@ class Settings(_Section):
 
     `as_of` is the moment that "now" means to a run (open deals' rates, days in stage, overdue tasks); None means the
     run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
-    `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or the latter
-    wherever it can (auto).
+    `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or, by auto,
+    this process those of large tables as a whole and ClickHouse all others wherever it can.
     """
 
     postgres: PostgresSettings
