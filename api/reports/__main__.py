@@ -13,9 +13,11 @@ from rich.console import Console
 
 from api.reports.console import print_reports
 from api.reports.coverage import read_not_mapped
-from api.reports.language import Language, LanguageCode, load_language
+from api.reports.forecast import read_forecast
+from api.reports.language import Language, load_language
 from api.reports.standard import read_reports
 from api.reports.tenants import Tenant, read_tenants
+from catalogue.texts import LanguageCode
 from deploy.connections import ConnectionFailed, connect_clickhouse
 from deploy.settings import SettingsError, load_clickhouse_settings
 
@@ -49,7 +51,8 @@ def _print_tenants(client: Client, wanted: str | None, language: Language) -> in
         console = Console(highlight=False, width=max(console.width, NARROWEST_READABLE))
     not_mapped = read_not_mapped(client)
     for tenant in chosen:
-        print_reports(console, tenant, list(read_reports(client, tenant, language, not_mapped)), language)
+        tables = [*read_reports(client, tenant, language, not_mapped), *read_forecast(client, tenant, language)]
+        print_reports(console, tenant, tables, language)
     return 0
 
 
