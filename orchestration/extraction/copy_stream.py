@@ -10,6 +10,7 @@ import ctypes
 import select
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -38,8 +39,9 @@ def _libpq() -> ctypes.CDLL:
 _library = _libpq()
 for _name in ("PQgetCopyData", "PQfreemem"):
     llvm.add_symbol(_name, ctypes.cast(getattr(_library, _name), ctypes.c_void_p).value)  # type: ignore[no-untyped-call]
-_ADDRESS = types.CPointer(types.uintp)  # type: ignore[no-untyped-call]
-_get_copy_data = types.ExternalFunction("PQgetCopyData", types.int32(types.uintp, _ADDRESS, types.int32))
+_signature: Any = types.int32
+_address: Any = types.CPointer(types.uintp)  # type: ignore[no-untyped-call]
+_get_copy_data: Any = types.ExternalFunction("PQgetCopyData", _signature(types.uintp, _address, types.int32))
 _free = types.ExternalFunction("PQfreemem", types.void(types.uintp))
 _copy = types.ExternalFunction("memcpy", types.uintp(types.uintp, types.uintp, types.uintp))
 
@@ -89,7 +91,7 @@ def _gather(connection: int, message: NDArray[np.uintp], counters: NDArray[np.in
     """
     while True:
         if counters[0] == 0:
-            length: int = _get_copy_data(connection, message.ctypes, 1)  # type: ignore[call-overload]
+            length: int = _get_copy_data(connection, message.ctypes, 1)
             if length <= 0:
                 return length
             counters[0] = length
