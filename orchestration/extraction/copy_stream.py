@@ -42,8 +42,8 @@ for _name in ("PQgetCopyData", "PQfreemem"):
 _signature: Any = types.int32
 _address: Any = types.CPointer(types.uintp)  # type: ignore[no-untyped-call]
 _get_copy_data: Any = types.ExternalFunction("PQgetCopyData", _signature(types.uintp, _address, types.int32))
-_free = types.ExternalFunction("PQfreemem", types.void(types.uintp))
-_copy = types.ExternalFunction("memcpy", types.uintp(types.uintp, types.uintp, types.uintp))
+_free: Any = types.ExternalFunction("PQfreemem", types.void(types.uintp))
+_copy: Any = types.ExternalFunction("memcpy", types.uintp(types.uintp, types.uintp, types.uintp))
 
 
 def binary_rows(connection: Connection, query: str) -> Iterator[tuple[Bytes, int]]:
