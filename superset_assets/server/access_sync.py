@@ -1,6 +1,7 @@
 """Applies the declaration of `catalogue.access` to Superset: roles with exactly their permissions, and row rules.
 
-`apply_access()` within an application context; `superset_assets.server.access` is the command. It owns the roles called `crm_*` and the rules called `crm ...`: what of them is not declared goes.
+`apply_access()` within an application context; `superset_assets.server.access` is the command. It owns the roles called
+`crm_*` and the rules called `crm ...`: what of them is not declared goes.
 Run it after datasets have come or gone. Until then a new dataset shows nothing to anyone but operators
 (`security_manager`), and one that no rule can be made for stays so, with an error that names it.
 """

@@ -17,6 +17,9 @@ from tests.integration.superset.people import Visitor, operator, person
 from tests.integration.superset.small_assets import SmallAssets, import_small_assets
 from tests.integration.superset.stand import ORIGIN, Stand
 
+# By role and tenant.
+SignedIn = dict[tuple[str, str], Visitor]
+
 
 @dataclass(frozen=True)
 class Manager:
@@ -84,7 +87,7 @@ def managers(stand: Stand) -> list[Manager]:
 
 
 @pytest.fixture(scope="session")
-def signed_in(stand: Stand, assets: SmallAssets, managers: list[Manager]) -> dict[tuple[str, str], Visitor]:
+def signed_in(stand: Stand, assets: SmallAssets, managers: list[Manager]) -> SignedIn:
     """Return one person of each role and tenant, by role and tenant."""
     return {
         (role, manager.tenant): person(stand, role, manager.tenant, manager.id if role == "manager" else f"{role}-1")

@@ -104,7 +104,7 @@ def _files() -> dict[str, dict[str, Any]]:
         "datasets/deals_by_manager.yaml": _dataset(
             "deals_by_manager",
             {"tenant_id": "String", "manager_id": "String", "deals": "UInt64"},
-            sql="select tenant_id, manager_id, count() as deals from analytics.fct_deals group by tenant_id, manager_id",
+            sql="select tenant_id, manager_id, count() as deals from analytics.fct_deals group by 1, 2",
         ),
         "datasets/stages.yaml": _dataset("fct_deal_stages", {"tenant_id": "String", "deal_id": "String"}),
         "datasets/dates.yaml": _dataset("dim_dates", {"date_day": "Date32"}),
