@@ -42,7 +42,7 @@ def embedded_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def current_variables() -> dict[str, str]:
-    """Return the variables of this deployment: of the environment and `.env` or, without databases there, the local one.
+    """Return the variables of this deployment: the environment's and `.env`'s, else those of the engines that run here.
 
     Raises:
         SettingsError: a `NAME_FILE` cannot be read, or neither databases are named nor engines run here.

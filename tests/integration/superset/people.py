@@ -20,7 +20,7 @@ from tests.integration.superset.stand import Stand
 TIMEOUT = 60
 
 
-def crm_token(stand: Stand, role: str, tenant: str, person: str, **changes: Any) -> str:
+def crm_token(stand: Stand, role: str, tenant: str, person: str, changes: Mapping[str, Any] | None = None) -> str:
     """Return a sign-on token as the CRM makes it; `changes` replace claims, or leave them out where None."""
     now = datetime.now(UTC)
     claims = {
@@ -33,7 +33,7 @@ def crm_token(stand: Stand, role: str, tenant: str, person: str, **changes: Any)
         "jti": uuid.uuid4().hex,
         "iat": now,
         "exp": now + timedelta(seconds=30),
-        **changes,
+        **(changes or {}),
     }
     kept = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(kept, stand.variables["CRM_JWT_SECRET"], algorithm="HS256")

@@ -59,10 +59,11 @@ def import_small_assets(admin: Visitor, origin: str) -> SmallAssets:
     )
 
 
-def make_dataset(admin: Visitor, table: str) -> int:
-    """Make a dataset of a table of `analytics` in the UI's way, outside of the assets."""
+def make_dataset(admin: Visitor, table: str, sql: str | None = None) -> int:
+    """Make a dataset of a table of `analytics`, or of a query, in the UI's way, outside of the assets."""
     database = _ids(admin, "database", "database_name")[DATABASE]
-    response = admin.post("/api/v1/dataset/", {"database": database, "schema": "analytics", "table_name": table})
+    content = {"database": database, "schema": "analytics", "table_name": table} | ({"sql": sql} if sql else {})
+    response = admin.post("/api/v1/dataset/", content)
     assert response.status_code == 201, response.text
     return int(response.json()["id"])
 

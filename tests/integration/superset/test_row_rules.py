@@ -246,7 +246,10 @@ def test_a_dataset_that_no_rule_covers_shows_nothing(
 def test_ranges_of_time_mean_the_column_and_not_its_month(admin: Visitor, stand: Stand, assets: SmallAssets) -> None:
     with connect_clickhouse(stand.warehouse) as client:
         first, last = client.query(
-            "select toString(toDate(min(created_at)) + 14), toString(toDate(max(created_at)) - 17) from analytics.fct_deals"
+            """
+            select toString(toDate(min(created_at)) + 14), toString(toDate(max(created_at)) - 17)
+            from analytics.fct_deals
+            """
         ).result_rows[0]
         expected = client.query(
             f"select count() from analytics.fct_deals where created_at >= '{first}' and created_at < '{last}'"
