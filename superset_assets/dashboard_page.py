@@ -89,12 +89,24 @@ def open_dashboard(
     base = f"http://127.0.0.1:{settings.port}"
     session = _sign_on(settings, base, viewing, now)
     number, title = _dashboard(base, viewing.dashboard, session)
+    address = f"{base}/superset/dashboard/{number}/?standalone=3"
+    with open_in_session(chromium, address, session, width=width, height=height) as page:
+        yield page, title
+
+
+@contextmanager
+def open_in_session(chromium: str, address: str, session: str, *, width: int, height: int) -> Iterator[Page]:
+    """Open a dashboard's address with a session of Superset, wait until every chart is drawn, and yield the page.
+
+    Raises BrowserError if the browser does not start or charts are not drawn in time.
+    """
+    base = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(address))
     with open_page(chromium, width=width, height=height) as page:
         page.call("Network.setCookie", name=_COOKIE, value=session, url=base, httpOnly=True)
         page.call("Page.addScriptToEvaluateOnNewDocument", source=_ALL_IN_SIGHT)
-        page.call("Page.navigate", url=f"{base}/superset/dashboard/{number}/?standalone=3")
-        page.wait_for(_LOADED, seconds=_TIMEOUT_SECONDS, what=f"dashboard {viewing.dashboard}: charts were not drawn")
-        yield page, title
+        page.call("Page.navigate", url=address)
+        page.wait_for(_LOADED, seconds=_TIMEOUT_SECONDS, what="the dashboard's charts were not drawn")
+        yield page
 
 
 def _sign_on(settings: SupersetSettings, base: str, viewing: Viewing, now: datetime) -> str:

@@ -6,8 +6,6 @@ The browser prints the page, so the text is text: it can be searched and copied,
 from __future__ import annotations
 
 import argparse
-import base64
-import html
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,26 +16,7 @@ from deploy.settings import SettingsError, SupersetSettings, load_report_setting
 from deploy.superset.environment import current_variables
 from superset_assets.dashboard_page import DashboardError, Viewing, open_dashboard
 from superset_assets.devtools import BrowserError
-
-# A4 across, in inches; a page of 1280 CSS pixels is as wide as the paper between its margins.
-_PAPER = {"paperWidth": 11.69, "paperHeight": 8.27}
-_MARGIN = 0.4
-_WIDTH_PIXELS = 1280
-_PIXELS_PER_INCH = 96
-_HEADER = """
-<div style="font: bold 10px 'DejaVu Sans', sans-serif; width: 100%; padding: 0 0.4in;">{title}</div>
-"""
-_FOOTER = """
-<div style="font: 8px 'DejaVu Sans', sans-serif; width: 100%; padding: 0 0.4in; display: flex;">
-<span style="flex: 1">CRM Analytics · {moment}</span>
-<span><span class="pageNumber"></span> / <span class="totalPages"></span></span></div>
-"""
-# A chart stays on one page.
-_KEEP_WHOLE = """
-document.head.appendChild(Object.assign(document.createElement('style'), {textContent:
-  '.dashboard-component-chart-holder, .grid-row {break-inside: avoid} body {background: white}'})) && true
-"""
-_MOMENT = {"en": "%Y-%m-%d %H:%M UTC", "ru": "%d.%m.%Y %H:%M UTC"}
+from superset_assets.printing import WIDTH_PIXELS, print_page
 
 
 def dashboard_pdf(settings: SupersetSettings, chromium: str, viewing: Viewing, *, now: datetime) -> bytes:
@@ -47,23 +26,8 @@ def dashboard_pdf(settings: SupersetSettings, chromium: str, viewing: Viewing, *
         DashboardError: Superset is not there, or the person may not see that dashboard.
         BrowserError: the browser did not start, or charts were not drawn in time.
     """
-    with open_dashboard(settings, chromium, viewing, now=now, width=_WIDTH_PIXELS) as (page, title):
-        page.call("Emulation.setEmulatedMedia", media="screen")
-        page.value(_KEEP_WHOLE)
-        printed = page.call(
-            "Page.printToPDF",
-            **_PAPER,
-            marginTop=_MARGIN + 0.1,
-            marginBottom=_MARGIN + 0.1,
-            marginLeft=_MARGIN,
-            marginRight=_MARGIN,
-            scale=round((_PAPER["paperWidth"] - 2 * _MARGIN) * _PIXELS_PER_INCH / _WIDTH_PIXELS, 3),
-            printBackground=True,
-            displayHeaderFooter=True,
-            headerTemplate=_HEADER.format(title=html.escape(title)),
-            footerTemplate=_FOOTER.format(moment=now.astimezone(UTC).strftime(_MOMENT[viewing.language])),
-        )
-    return base64.b64decode(printed["data"])
+    with open_dashboard(settings, chromium, viewing, now=now, width=WIDTH_PIXELS) as (page, title):
+        return print_page(page, title, now=now, language=viewing.language)
 
 
 def main() -> int:

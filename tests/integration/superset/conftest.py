@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -94,9 +93,3 @@ def signed_in(stand: Stand, assets: SmallAssets, managers: list[Manager]) -> Sig
         for role in ("manager", "director", "administrator", "analyst")
         for manager in managers
     }
-
-
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
