@@ -12,6 +12,8 @@ from pathlib import Path
 
 from dagster_dbt import DbtCliResource, DbtProject
 
+from catalogue.loading import load_catalogue
+from catalogue.mistakes import CatalogueError
 from deploy.settings import REPOSITORY
 
 PROJECT_FOLDER = REPOSITORY / "dbt_project"
@@ -52,5 +54,15 @@ def _is_stale(manifest: Path) -> bool:
     return any(path.stat().st_mtime > built_at for path in inputs)
 
 
+def main() -> int:
+    """Bring the manifest up to date and check what its models declare to readers; return the exit code."""
+    try:
+        load_catalogue(load_dbt_project().manifest_path)
+    except CatalogueError as error:
+        print(f"{error}\n\nWhat a mart declares, and where it appears: docs/analysts.md", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    load_dbt_project()
+    sys.exit(main())

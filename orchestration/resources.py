@@ -33,4 +33,8 @@ def export_warehouse(settings: Settings) -> None:
     dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
     visible to other users of the machine.
     """
-    os.environ.update(settings.clickhouse.environment(), DBT_THREADS=str(settings.dbt_threads))
+    os.environ.update(
+        settings.clickhouse.environment(),
+        DBT_THREADS=str(settings.dbt_threads),
+        TODAY_REFRESH_SECONDS=str(settings.today_refresh_seconds),
+    )

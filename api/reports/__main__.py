@@ -13,9 +13,10 @@ from rich.console import Console
 
 from api.reports.console import print_reports
 from api.reports.coverage import read_not_mapped
-from api.reports.language import Language, LanguageCode, load_language
+from api.reports.language import Language, load_language
 from api.reports.standard import read_reports
 from api.reports.tenants import Tenant, read_tenants
+from catalogue.texts import LanguageCode
 from deploy.connections import ConnectionFailed, connect_clickhouse
 from deploy.settings import SettingsError, load_clickhouse_settings
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from api.reports.language import Language
-from api.reports.table import Column, Format, ReportTable, Value
+from api.reports.table import Column, ReportTable, Value
 from api.reports.tenants import Tenant
+from catalogue.formats import Format
 
 _NONE_MEMBER = "(none)"
 
@@ -65,5 +66,8 @@ def _written(column: Column, value: Value, language: Language) -> str:
         Format.MONEY: lambda amount: language.money(Decimal(amount)),
         Format.PERCENT: language.percent,
         Format.NUMBER: language.number,
+        Format.DAYS: language.number,
+        Format.MINUTES: language.count,
+        Format.SECONDS: language.count,
     }
     return writers[column.format](value)

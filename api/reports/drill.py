@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from typing import cast
 
 from clickhouse_connect.driver.client import Client
@@ -24,17 +23,17 @@ from api.reports.drill_down import (
     build_page_query,
     find_view,
     list_records,
-    load_record_views,
     read_day,
     read_filter,
+    record_views,
 )
-from api.reports.language import Language, LanguageCode, load_language
-from api.reports.table import Column, Format, ReportTable, Value
+from api.reports.language import Language, load_language
+from api.reports.table import Column, ReportTable, Value
 from api.reports.tenants import read_tenants
+from catalogue.formats import Format
+from catalogue.texts import LanguageCode
 from deploy.connections import ConnectionFailed, connect_clickhouse
 from deploy.settings import SettingsError, load_clickhouse_settings
-
-_FORMATS: Mapping[str, Format] = {"Decimal(18, 2)": Format.MONEY}
 
 
 def main() -> int:
@@ -54,7 +53,7 @@ def main() -> int:
 
 
 def _print_records(client: Client, arguments: argparse.Namespace, language: Language) -> int:
-    views = load_record_views()
+    views = record_views(language.catalogue)
     view = find_view(views, arguments.report)
     request = _request(view, arguments)
     # What is wrong with the request is told before anything is read.
@@ -94,17 +93,17 @@ def _request(view: RecordView, arguments: argparse.Namespace) -> DrillDown:
 
 
 def _table(view: RecordView, request: DrillDown, found: Records, language: Language) -> ReportTable:
-    mart = f"{view.report}_records"
+    declared = language.catalogue.record_views[view.report]
     listed = view.listed.get(request.measure)
-    measure = listed.value if listed else request.measure
+    measure = declared.measures[listed.value if listed else request.measure]
     shown = tuple(name for name in view.dimensions if _is_shown(view, name))
     headings = ("record_type", "record_id", *shown)
     return ReportTable(
-        title=language.title(mart),
+        title=declared.title.said_in(language.code),
         scope=_scope(request, language),
         columns=(
-            *(Column(language.label(mart, name), Format.TEXT) for name in headings),
-            Column(language.label(mart, measure), _FORMATS.get(view.measures[measure], Format.COUNT)),
+            *(Column(declared.dimensions[name].label.said_in(language.code), Format.TEXT) for name in headings),
+            Column(measure.label.said_in(language.code), measure.format),
         ),
         rows=tuple(_row(record, shown, language) for record in found.records),
         total=(language.word("total"), *(None,) * (len(headings) - 1), found.total) if found.count else None,

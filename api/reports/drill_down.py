@@ -6,18 +6,18 @@ listed here sums to what the report shows. No rule of what counts belongs here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 
-from api.reports.language import MANIFEST
+from catalogue import entries
+from catalogue.declaration import ListedValuesDeclared
+from catalogue.entries import Catalogue
 
 NONE: Final = "(none)"
 """How a person names the missing day or month; dimensions such as source hold this very text."""
@@ -45,16 +45,8 @@ class DrillDownError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ListedValues:
-    """A measure that keeps one value per record: the column of the value and the one that says there is one."""
-
-    value: str
-    counted: str
-
-
-@dataclass(frozen=True, slots=True)
 class RecordView:
-    """A record view as dbt declares it.
+    """A record view as the catalogue declares it.
 
     Attributes:
         report: name of the mart that sums the view.
@@ -62,13 +54,15 @@ class RecordView:
         dimensions: ClickHouse type by column, those of the record itself left out.
         measures: ClickHouse type by column.
         listed: measures of the mart that keep one value per record.
+        one_of: dimension of which a request must choose one value, if there is one.
     """
 
     report: str
     relation: str
     dimensions: Mapping[str, str]
     measures: Mapping[str, str]
-    listed: Mapping[str, ListedValues]
+    listed: Mapping[str, ListedValuesDeclared]
+    one_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +130,9 @@ class Query:
     parameters: Mapping[str, Any]
 
 
-def load_record_views(manifest: Path = MANIFEST) -> dict[str, RecordView]:
-    """Read the record views from the dbt manifest, by the report that they explain.
-
-    Raises:
-        FileNotFoundError: the manifest has not been built.
-    """
-    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    views = (_record_view(node) for node in nodes if "records_of" in node["config"].get("meta", {}))
-    return {view.report: view for view in views}
+def record_views(catalogue: Catalogue) -> dict[str, RecordView]:
+    """Return the record views of the catalogue, by the report that they explain."""
+    return {report: _record_view(view, catalogue) for report, view in catalogue.record_views.items()}
 
 
 def list_records(client: Client, views: Mapping[str, RecordView], request: DrillDown) -> Records:
@@ -232,21 +220,20 @@ def read_month(name: str, text: str) -> date:
         raise DrillDownError("bad_value", name=name, value=text, expected="word:expected_month") from None
 
 
-def _record_view(node: Mapping[str, Any]) -> RecordView:
-    meta = node["config"]["meta"]
-    types = {name: (column["config"]["meta"]["kind"], column["data_type"]) for name, column in node["columns"].items()}
+def _record_view(view: entries.RecordView, catalogue: Catalogue) -> RecordView:
     return RecordView(
-        report=meta["records_of"],
-        relation=f"{quote_identifier(node['schema'])}.{quote_identifier(node['alias'])}",
-        dimensions={n: t for n, (kind, t) in types.items() if kind == "dimension" and n not in _OWN_COLUMNS},
-        measures={n: t for n, (kind, t) in types.items() if kind == "measure"},
-        listed={name: ListedValues(**columns) for name, columns in meta.get("listed_values", {}).items()},
+        report=view.report,
+        relation=f"{quote_identifier(view.database)}.{quote_identifier(view.name)}",
+        dimensions={n: column.data_type for n, column in view.dimensions.items() if n not in _OWN_COLUMNS},
+        measures={name: column.data_type for name, column in view.measures.items()},
+        listed=view.listed,
+        one_of=catalogue.marts[view.report].one_of,
     )
 
 
 def _selection(view: RecordView, request: DrillDown) -> tuple[str, str, dict[str, Any]]:
     """Return the expression of the contribution, the condition, and its parameters."""
-    if "mode" in view.dimensions and request.filters.get("mode") is None:
+    if view.one_of is not None and request.filters.get(view.one_of) is None:
         raise DrillDownError("mode_needed", report=view.report)
     value, counted = _contribution(view, request.measure)
     parameters: dict[str, Any] = {"tenant": request.tenant}

@@ -1,46 +1,30 @@
-"""The reader's language: words, numbers and dates. Labels of mart columns come from the dbt manifest, not from here."""
+"""The reader's language: words, numbers and dates. Titles and labels of marts come from the catalogue."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from typing import Literal
 
 from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 
-from deploy.settings import REPOSITORY
+from catalogue.entries import Catalogue
+from catalogue.loading import load_catalogue
+from catalogue.texts import LanguageCode
 
-LanguageCode = Literal["en", "ru"]
-MANIFEST = REPOSITORY / "dbt_project" / "target" / "manifest.json"
 _LOCALES = {"en": "en_US", "ru": "ru_RU"}
 
-# Words of the display itself: rates, totals, notes.
+# Words of the display itself: totals, notes.
 _WORDS: Mapping[str, tuple[str, str]] = {
     "total": ("Total", "Итого"),
     "total_to_date": ("Total to date", "Итого на сегодня"),
     "future": ("In the future", "В будущем"),
     "none": ("(none)", "(нет)"),
-    "attainment": ("Plan reached", "Выполнение плана"),
-    "share": ("Share", "Доля"),
-    "cohort_rate": ("Cohort rate", "Когорта, %"),
-    "rate_30d": ("30 days", "30 дней"),
-    "rate_60d": ("60 days", "60 дней"),
-    "rate_90d": ("90 days", "90 дней"),
-    "won_rate": ("Won rate", "Выиграно, %"),
-    "period_rate": ("Period rate", "Период, %"),
-    "mature": ("Mature", "Зрелая"),
     "yes": ("yes", "да"),
     "no": ("no", "нет"),
     "not_yet": ("not yet", "ещё нет"),
-    "step_rate": ("Step rate", "Шаг, %"),
-    "overall_rate": ("Overall rate", "Всего, %"),
-    "median_days": ("Median days", "Медиана, дней"),
-    "mean_days": ("Mean days", "Среднее, дней"),
     "last_12_months": ("last 12 months", "последние 12 месяцев"),
     "last_30_days": ("last 30 days", "последние 30 дней"),
     "created_last_12_months": ("created in the last 12 months", "созданы за последние 12 месяцев"),
@@ -105,11 +89,11 @@ class Language:
 
     Attributes:
         code: en or ru.
-        labels: label of each mart column by mart and column, of each mart's title under the empty column name.
+        catalogue: of which titles and labels are read.
     """
 
     code: LanguageCode
-    labels: Mapping[tuple[str, str], str]
+    catalogue: Catalogue
 
     def word(self, key: str, **values: str) -> str:
         """Return a word of the display."""
@@ -117,11 +101,11 @@ class Language:
 
     def title(self, mart: str) -> str:
         """Return the title of a mart."""
-        return self.labels[mart, ""]
+        return self.catalogue.marts[mart].title.said_in(self.code)
 
-    def label(self, mart: str, column: str) -> str:
-        """Return the label of a mart's column."""
-        return self.labels[mart, column]
+    def label(self, mart: str, name: str) -> str:
+        """Return the label of a mart's dimension or figure."""
+        return self.catalogue.marts[mart].label(name).said_in(self.code)
 
     def month(self, first_day: date) -> str:
         """Return a month as people write it, for example `March 2026`."""
@@ -150,19 +134,11 @@ class Language:
         )
 
 
-def load_language(code: LanguageCode, manifest: Path = MANIFEST) -> Language:
-    """Read the labels of that language from the dbt manifest.
+def load_language(code: LanguageCode) -> Language:
+    """Return the language with the titles and labels of the report catalogue.
 
     Raises:
-        FileNotFoundError: the manifest has not been built.
-        KeyError: a mart or one of its columns has no label in that language.
+        FileNotFoundError: the dbt manifest has not been built.
+        CatalogueError: the models' YAML does not make a catalogue.
     """
-    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    labels: dict[tuple[str, str], str] = {}
-    for node in nodes:
-        if node["resource_type"] != "model" or "title" not in node["config"].get("meta", {}):
-            continue
-        labels[node["name"], ""] = node["config"]["meta"]["title"][code]
-        for name, column in node["columns"].items():
-            labels[node["name"], name] = column["config"]["meta"]["label"][code]
-    return Language(code=code, labels=labels)
+    return Language(code=code, catalogue=load_catalogue())

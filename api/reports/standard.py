@@ -1,7 +1,7 @@
 """The five standard reports of one tenant: which sums of which mart, and the rates taken from them at display.
 
-Every figure is a sum over mart rows, or a quotient of two such sums. Definitions belong in the dbt models; words and
-number formats in `language`; drawing in `console`.
+Every figure is a sum over mart rows, or a quotient of two such sums that the catalogue declares. Definitions belong in
+the dbt models; words and number formats in `language`; drawing in `console`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from clickhouse_connect.driver.client import Client
 
 from api.reports.footnotes import footnotes, read_issues
 from api.reports.language import Language
-from api.reports.table import Column, Format, ReportTable, Value
+from api.reports.table import Column, ReportTable, Value
 from api.reports.tenants import Tenant
+from catalogue.entries import Rate
+from catalogue.formats import Format
+
+Row = tuple[Value, ...]
 
 _MONTHS_SHOWN = 12
 _DAYS_SHOWN = 30
-_SECONDS_PER_DAY = 86_400
 
 # The canonical tables without which a report has no inputs; it then says so instead of showing zeros.
 INPUTS: Mapping[str, tuple[str, ...]] = {
@@ -32,11 +35,6 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "lead_conversion": ("leads", "deals"),
     "sales_funnel": ("deals", "pipelines", "stages"),
 }
-
-
-def rate(numerator: float, denominator: float) -> float | None:
-    """Return the quotient of two sums, None on a zero denominator."""
-    return numerator / denominator if denominator else None
 
 
 def first_of_month(day: date, months_back: int = 0) -> date:
@@ -101,32 +99,32 @@ def sales_by_month(client: Client, tenant: Tenant, language: Language) -> Iterat
     )
     sums = range(2, 8)
     to_date = [row for row in found if not row[1]]
-    rows = [_with_attainment(language.month(row[0]) if row[0] else language.word("none"), *row[2:]) for row in to_date]
+    attainment = _rates(language, mart)["attainment"]
+
+    def with_attainment(heading: str, deals: int, plan_deals: int, sales: Any, plan: Any, *rest: int) -> Row:
+        return (heading, deals, plan_deals, sales, plan, attainment.of(sales, plan), *rest)
+
+    rows = [with_attainment(language.month(row[0]) if row[0] else language.word("none"), *row[2:]) for row in to_date]
     future = [row for row in found if row[1]]
     if future:
-        rows.append(_with_attainment(language.word("future"), *_sums(future, sums)))
+        rows.append(with_attainment(language.word("future"), *_sums(future, sums)))
     yield ReportTable(
         title=language.title(mart),
         scope=language.word("last_12_months"),
         columns=(
-            Column(language.label(mart, "month"), Format.TEXT),
-            Column(language.label(mart, "won_deals"), Format.COUNT),
-            Column(language.label(mart, "target_deals"), Format.COUNT),
-            Column(language.label(mart, "won_amount_base"), Format.MONEY),
-            Column(language.label(mart, "target_amount_base"), Format.MONEY),
-            Column(language.word("attainment"), Format.PERCENT),
-            Column(language.label(mart, "deals_without_amount"), Format.COUNT),
-            Column(language.label(mart, "deals_without_rate"), Format.COUNT),
+            _text(language, mart, "month"),
+            _figure(language, mart, "won_deals"),
+            _figure(language, mart, "target_deals"),
+            _figure(language, mart, "won_amount_base"),
+            _figure(language, mart, "target_amount_base"),
+            _figure(language, mart, "attainment"),
+            _figure(language, mart, "deals_without_amount"),
+            _figure(language, mart, "deals_without_rate"),
         ),
         rows=tuple(rows),
-        total=_with_attainment(language.word("total_to_date"), *_sums(to_date, sums)) if rows else None,
+        total=with_attainment(language.word("total_to_date"), *_sums(to_date, sums)) if rows else None,
         note=None if rows else language.word("empty"),
     )
-
-
-def _with_attainment(heading: str, deals: int, plan_deals: int, sales: Any, plan: Any, *rest: int) -> tuple[Value, ...]:
-    """Return a row of sales by month with the part of the plan that was reached, empty where there is no plan."""
-    return (heading, deals, plan_deals, sales, plan, rate(sales, plan), *rest)
 
 
 def manager_activity(client: Client, tenant: Tenant, language: Language) -> Iterator[ReportTable]:
@@ -153,9 +151,9 @@ def manager_activity(client: Client, tenant: Tenant, language: Language) -> Iter
         title=language.title(mart),
         scope=language.word("last_30_days"),
         columns=(
-            Column(language.label(mart, "manager_name"), Format.TEXT),
-            Column(language.label(mart, "department_name"), Format.TEXT),
-            *(Column(language.label(mart, measure), Format.COUNT) for measure in measures),
+            _text(language, mart, "manager_name"),
+            _text(language, mart, "department_name"),
+            *(_figure(language, mart, measure) for measure in measures),
         ),
         rows=tuple(tuple(row) for row in rows),
         total=(language.word("total"), None, *_sums(rows, range(2, 10))) if rows else None,
@@ -179,18 +177,19 @@ def leads_by_source(client: Client, tenant: Tenant, language: Language) -> Itera
         since=first_of_month(tenant.as_of_day, _MONTHS_SHOWN - 1),
     )
     leads = sum(row[2] for row in found)
+    share = _rates(language, mart)["share"]
     yield ReportTable(
         title=language.title(mart),
         scope=language.word("last_12_months"),
         columns=(
-            Column(language.label(mart, "source_group"), Format.TEXT),
-            Column(language.label(mart, "source_type"), Format.TEXT),
-            Column(language.label(mart, "leads"), Format.COUNT),
-            Column(language.word("share"), Format.PERCENT),
-            Column(language.label(mart, "duplicate_leads"), Format.COUNT),
+            _text(language, mart, "source_group"),
+            _text(language, mart, "source_type"),
+            _figure(language, mart, "leads"),
+            _figure(language, mart, "share"),
+            _figure(language, mart, "duplicate_leads"),
         ),
-        rows=tuple((row[0], row[1], row[2], rate(row[2], leads), row[3]) for row in found),
-        total=(language.word("total"), None, leads, rate(leads, leads), sum(row[3] for row in found))
+        rows=tuple((row[0], row[1], row[2], share.of(row[2], leads), row[3]) for row in found),
+        total=(language.word("total"), None, leads, share.of(leads, leads), sum(row[3] for row in found))
         if found
         else None,
         note=None if found else language.word("empty"),
@@ -200,14 +199,17 @@ def leads_by_source(client: Client, tenant: Tenant, language: Language) -> Itera
 def lead_conversion(client: Client, tenant: Tenant, language: Language) -> Iterator[ReportTable]:
     """Cohort and period rates of the last twelve months; a young cohort is marked."""
     mart = "lead_conversion"
+    measures = (
+        "leads", "converted_leads", "converted_30d", "converted_60d", "converted_90d", "won_leads",
+        "period_converted_leads", "direct_deals",
+    )  # fmt: skip
+    shown_rates = ("cohort_rate", "rate_30d", "rate_60d", "rate_90d", "won_rate", "period_rate")
     found = _query(
         client,
-        """
-        select
-            month, sum(leads), sum(converted_leads), sum(converted_30d), sum(converted_60d), sum(converted_90d),
-            sum(won_leads), sum(period_converted_leads), sum(direct_deals), min(is_mature)
+        f"""
+        select month, {", ".join(f"sum({measure})" for measure in measures)}, min(is_mature)
         from analytics.lead_conversion
-        where tenant_id = {tenant:String} and month >= {since:Date32} and month <= {until:Date32}
+        where tenant_id = {{tenant:String}} and month >= {{since:Date32}} and month <= {{until:Date32}}
         group by month
         order by month
         """,
@@ -216,29 +218,29 @@ def lead_conversion(client: Client, tenant: Tenant, language: Language) -> Itera
         until=tenant.as_of_day,
     )
 
-    def with_rates(row: tuple[Any, ...], heading: str, maturity: str | None) -> tuple[Value, ...]:
-        _, leads, converted, in_30, in_60, in_90, won, in_period, direct, _ = row
-        fractions = (rate(part, leads) for part in (converted, in_30, in_60, in_90, won, in_period))
-        return (heading, leads, converted, *fractions, direct, maturity)
+    rates = _rates(language, mart)
+
+    def with_rates(heading: str, sums: tuple[Any, ...], maturity: str | None) -> Row:
+        named = dict(zip(measures, sums, strict=True))
+        shown = (rates[name].of(named[rates[name].numerator], named[rates[name].denominator]) for name in shown_rates)
+        return (heading, named["leads"], named["converted_leads"], *shown, named["direct_deals"], maturity)
 
     yield ReportTable(
         title=language.title(mart),
         scope=language.word("last_12_months"),
         columns=(
-            Column(language.label(mart, "month"), Format.TEXT),
-            Column(language.label(mart, "leads"), Format.COUNT),
-            Column(language.label(mart, "converted_leads"), Format.COUNT),
-            *(
-                Column(language.word(word), Format.PERCENT)
-                for word in ("cohort_rate", "rate_30d", "rate_60d", "rate_90d", "won_rate", "period_rate")
-            ),
-            Column(language.label(mart, "direct_deals"), Format.COUNT),
-            Column(language.word("mature"), Format.TEXT),
+            _text(language, mart, "month"),
+            _figure(language, mart, "leads"),
+            _figure(language, mart, "converted_leads"),
+            *(_figure(language, mart, rate) for rate in shown_rates),
+            _figure(language, mart, "direct_deals"),
+            _text(language, mart, "mature"),
         ),
         rows=tuple(
-            with_rates(row, language.month(row[0]), language.word("yes" if row[9] else "not_yet")) for row in found
+            with_rates(language.month(row[0]), row[1:-1], language.word("yes" if row[-1] else "not_yet"))
+            for row in found
         ),
-        total=with_rates((None, *_sums(found, range(1, 9)), None), language.word("total"), None) if found else None,
+        total=with_rates(language.word("total"), _sums(found, range(1, 9)), None) if found else None,
         note=None if found else language.word("empty"),
     )
 
@@ -269,12 +271,12 @@ def sales_funnel(client: Client, tenant: Tenant, language: Language) -> Iterator
         title = f"{language.title(mart)}: {pipeline_name}"
         if mode == "reached":
             scope = f"{language.word('reached')}, {language.word('created_last_12_months')}"
-            yield ReportTable(title, scope, _reached_columns(language), tuple(_reached_rows(rows)))
+            yield ReportTable(title, scope, _reached_columns(language), tuple(_reached_rows(rows, language)))
         else:
             columns = (
-                Column(language.label(mart, "stage_name"), Format.TEXT),
-                Column(language.label(mart, "deals"), Format.COUNT),
-                Column(language.label(mart, "amount_base"), Format.MONEY),
+                _text(language, mart, "stage_name"),
+                _figure(language, mart, "deals"),
+                _figure(language, mart, "amount_base"),
             )
             yield ReportTable(title, language.word("current"), columns, tuple((row[3], row[4], row[5]) for row in rows))
 
@@ -282,30 +284,44 @@ def sales_funnel(client: Client, tenant: Tenant, language: Language) -> Iterator
 def _reached_columns(language: Language) -> tuple[Column, ...]:
     mart = "sales_funnel"
     return (
-        Column(language.label(mart, "stage_name"), Format.TEXT),
-        Column(language.label(mart, "deals"), Format.COUNT),
-        Column(language.word("step_rate"), Format.PERCENT),
-        Column(language.word("overall_rate"), Format.PERCENT),
-        Column(language.label(mart, "amount_base"), Format.MONEY),
-        Column(language.word("median_days"), Format.NUMBER),
-        Column(language.word("mean_days"), Format.NUMBER),
+        _text(language, mart, "stage_name"),
+        _figure(language, mart, "deals"),
+        _figure(language, mart, "step_rate"),
+        _figure(language, mart, "overall_rate"),
+        _figure(language, mart, "amount_base"),
+        _figure(language, mart, "median_days"),
+        _figure(language, mart, "mean_days"),
     )
 
 
-def _reached_rows(stages: list[tuple[Any, ...]]) -> Iterator[tuple[Value, ...]]:
+def _reached_rows(stages: list[tuple[Any, ...]], language: Language) -> Iterator[Row]:
+    rates = _rates(language, "sales_funnel")
+    median_days = language.catalogue.marts["sales_funnel"].aggregates["median_days"]
     first = stages[0][4]
     previous: int | None = None
     for _, _, _, name, deals, amount, visits, seconds, median_seconds in stages:
         yield (
             name,
             deals,
-            None if previous is None else rate(deals, previous),
-            rate(deals, first),
+            rates["step_rate"].of(deals, previous),
+            rates["overall_rate"].of(deals, first),
             amount,
-            median_seconds / _SECONDS_PER_DAY if visits else None,
-            rate(seconds / _SECONDS_PER_DAY, visits),
+            median_seconds * median_days.scale if visits else None,
+            rates["mean_days"].of(seconds, visits),
         )
         previous = deals
+
+
+def _figure(language: Language, mart: str, name: str) -> Column:
+    return Column(language.label(mart, name), language.catalogue.marts[mart].figures[name].format)
+
+
+def _text(language: Language, mart: str, name: str) -> Column:
+    return Column(language.label(mart, name), Format.TEXT)
+
+
+def _rates(language: Language, mart: str) -> Mapping[str, Rate]:
+    return language.catalogue.marts[mart].rates
 
 
 def _sums(rows: list[tuple[Any, ...]], positions: range) -> tuple[Any, ...]:

@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 
-
-class Format(Enum):
-    """How a column's values are written."""
-
-    TEXT = "text"
-    COUNT = "count"
-    MONEY = "money"
-    PERCENT = "percent"
-    NUMBER = "number"
-
+from catalogue.formats import Format
 
 Value = str | int | float | Decimal | date | None
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.reports.drill_down import DrillDown, DrillDownError, FilterValue, list_records, load_record_views
+from api.reports.drill_down import DrillDown, DrillDownError, FilterValue, list_records, record_views
+from catalogue.loading import load_catalogue
 from deploy.connections import connect_clickhouse
 from deploy.settings import REPOSITORY
 from orchestration.dbt_manifest import load_dbt_project
@@ -20,7 +21,7 @@ from tests.integration.pipeline.conftest import Company
 from tests.judge.compare import REPORTS
 
 load_dbt_project()
-VIEWS = load_record_views()
+VIEWS = record_views(load_catalogue())
 CELLS = [(report, measure) for report, view in VIEWS.items() for measure in view.measures]
 SAMPLED = 6
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from api.reports.footnotes import Issue, footnotes
-from api.reports.language import LanguageCode, load_language
+from api.reports.language import load_language
+from catalogue.texts import LanguageCode
 
 ISSUES = [
     Issue("small", 1, 100, 0.05, 0.2),
