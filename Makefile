@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARK_VENV := .venv-benchmark
+SUPERSET_VENV := .venv-superset
 # The analyst's commands: python -m orchestration.analyst --help
 ANALYST := $(BIN)/python -m orchestration.analyst
 AS_DEVELOPER = $(if $(DEV),--developer "$(DEV)")
@@ -21,7 +22,7 @@ help: ## List the targets
 demo: $(VENV)/runtime ## From nothing to the five reports, on embedded engines (DEALS=60000 DAYS=0 REPORT_LANGUAGE=en|ru)
 	@$(BIN)/python -m deploy.demo $(if $(DEALS),--deals $(DEALS)) $(if $(DAYS),--days $(DAYS)) $(if $(REPORT_LANGUAGE),--language $(REPORT_LANGUAGE))
 
-up: $(VENV)/runtime ## Engines, Dagster's UI and the nightly schedule in the foreground; Ctrl-C stops all of it
+up: $(VENV)/runtime $(SUPERSET_VENV)/ready ## Engines, Dagster's UI, Superset and the nightly schedule in the foreground; Ctrl-C stops all of it
 	@$(BIN)/python -m deploy.up
 
 doctor: $(VENV)/runtime ## What your mapping makes of your CRM, before the first run (ARGS="--mapping FILE --language ru")
@@ -92,7 +93,7 @@ unit: $(VENV)/dev ## Tests without engines
 # The nights of whole companies take as long as everything else; each half keeps one core busy.
 NIGHTS := tests/integration/pipeline tests/integration/commands tests/integration/mappings
 
-integration: $(VENV)/dev ## Tests on embedded PostgreSQL, ClickHouse, dbt and Dagster
+integration: $(VENV)/dev $(SUPERSET_VENV)/ready ## Tests on embedded PostgreSQL, ClickHouse, dbt, Dagster and Superset
 	@log=$$(mktemp); $(BIN)/python -m pytest $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
 	$(BIN)/python -m pytest tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
 	echo "Waiting for $(NIGHTS)"; wait $$nights || status=$$?; cat $$log; rm -f $$log; exit $$status
@@ -114,9 +115,12 @@ lock: $(VENV)/uv ## Resolve pyproject.toml anew into requirements/
 		pyproject.toml --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --group benchmark --output-file requirements/benchmark.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --python-version 3.11 requirements/superset.in \
+		--output-file requirements/superset.txt
 
-clean: ## Remove what the demo keeps (.local) and the environments (.venv, .venv-benchmark)
-	rm -rf .local $(VENV) $(BENCHMARK_VENV) dbt_project/target dbt_project/logs
+clean: ## Remove what the demo keeps (.local) and the environments (.venv and its siblings)
+	rm -rf .local $(VENV) $(BENCHMARK_VENV) $(SUPERSET_VENV) dbt_project/target dbt_project/logs
 
 # uv goes into the environment itself, so a machine needs only Python, venv and PyPI.
 $(VENV)/uv:
@@ -144,4 +148,12 @@ $(BENCHMARK_VENV)/ready: requirements/benchmark.txt | $(VENV)/uv
 	@echo "Installing the locked packages of the benchmark's peers into $(BENCHMARK_VENV)"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(BENCHMARK_VENV)
 	@$(BIN)/uv pip install --quiet --python $(BENCHMARK_VENV)/bin/python --require-hashes --requirement requirements/benchmark.txt
+	@touch $@
+
+# Superset needs older versions of much that we need. Compiled once here, or each of its starts would take seconds longer.
+$(SUPERSET_VENV)/ready: requirements/superset.txt | $(VENV)/uv
+	@echo "Installing the locked packages of Superset into $(SUPERSET_VENV)"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(SUPERSET_VENV)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(SUPERSET_VENV)/bin/python --require-hashes \
+		--requirement requirements/superset.txt
 	@touch $@

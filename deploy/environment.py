@@ -46,6 +46,7 @@ def warehouse() -> Iterator[ClickHouseSettings]:
             port=plan.clickhouse_port,
             user=LOGIN,
             password=plan.password,
+            reader_password=plan.reader_password,
             log=home / "clickhouse.log",
         )
     except ClickHouseStartError as error:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -24,6 +24,9 @@ class SettingsError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+
+_AnySection = TypeVar("_AnySection", bound=_Section)
 
 
 class PostgresSettings(_Section):
@@ -57,6 +60,59 @@ class ClickHouseSettings(_Section):
             "CLICKHOUSE_PASSWORD": self.password.get_secret_value(),
             "CLICKHOUSE_SECURE": str(self.secure).lower(),
         }
+
+
+class SupersetSettings(_Section):
+    """How Superset runs, whom it lets in, and as whom it reads the warehouse.
+
+    `metadata_uri` is the SQLAlchemy address of Superset's own database. `crm_jwt_secret` is shared with the CRM, which
+    signs its single sign-on tokens with it; `guest_token_secret` signs the tokens of embedded pages, which only this
+    project mints. `allowed_origins` are the origins, comma separated, of pages that may embed dashboards.
+    """
+
+    port: int = Field(alias="SUPERSET_PORT", default=8006, ge=1, le=65535)
+    public_url: str = Field(alias="SUPERSET_PUBLIC_URL", default="", pattern=r"^(https?://[^/]+)?$")
+    workers: int = Field(alias="SUPERSET_WORKERS", default=1, ge=1, le=32)
+    language: Literal["en", "ru"] = Field(alias="SUPERSET_LANGUAGE", default="en")
+    secret_key: SecretStr = Field(alias="SUPERSET_SECRET_KEY", min_length=32)
+    metadata_uri: SecretStr = Field(alias="SUPERSET_METADATA_URI", min_length=1)
+    admin_password: SecretStr = Field(alias="SUPERSET_ADMIN_PASSWORD", min_length=12)
+    crm_jwt_secret: SecretStr = Field(alias="CRM_JWT_SECRET", min_length=32)
+    crm_jwt_issuer: str = Field(alias="CRM_JWT_ISSUER", default="crm", min_length=1)
+    guest_token_secret: SecretStr = Field(alias="SUPERSET_GUEST_TOKEN_SECRET", min_length=32)
+    allowed_origins: str = Field(
+        alias="SUPERSET_ALLOWED_ORIGINS", default="", pattern=r"^(https?://[^/,\s;]+(,\s*https?://[^/,\s;]+)*)?$"
+    )
+    warehouse_host: str = Field(alias="CLICKHOUSE_HOST", min_length=1)
+    warehouse_port: int = Field(alias="CLICKHOUSE_PORT", default=8123, ge=1, le=65535)
+    warehouse_secure: bool = Field(alias="CLICKHOUSE_SECURE", default=False)
+    reader: str = Field(alias="CLICKHOUSE_READER_USER", default="superset", min_length=1)
+    reader_password: SecretStr = Field(alias="CLICKHOUSE_READER_PASSWORD")
+
+    @property
+    def address(self) -> str:
+        """Where people and browsers find it, without a path."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that may embed dashboards."""
+        return tuple(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
+
+
+class ReportSettings(_Section):
+    """How reports leave Superset: scheduled mails, the browser that draws them."""
+
+    scheduled: bool = Field(alias="SUPERSET_REPORTS", default=False)
+    broker_url: str = Field(alias="SUPERSET_BROKER_URL", default="filesystem://", min_length=1)
+    smtp_host: str = Field(alias="SMTP_HOST", default="127.0.0.1", min_length=1)
+    smtp_port: int = Field(alias="SMTP_PORT", default=25, ge=1, le=65535)
+    smtp_user: str = Field(alias="SMTP_USER", default="")
+    smtp_password: SecretStr = Field(alias="SMTP_PASSWORD", default=SecretStr(""))
+    smtp_starttls: bool = Field(alias="SMTP_STARTTLS", default=False)
+    mail_from: str = Field(alias="SMTP_MAIL_FROM", default="analytics@localhost", min_length=3)
+    chromium: str = Field(alias="CHROMIUM_PATH", default="")
+    chromedriver: str = Field(alias="CHROMEDRIVER_PATH", default="")
 
 
 class Settings(_Section):
@@ -121,22 +177,39 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def load_postgres_settings(environ: Mapping[str, str] | None = None) -> PostgresSettings:
     """Return only the CRM's settings, for programs that never open the warehouse. Raises SettingsError."""
-    try:
-        return PostgresSettings.model_validate(read_environment(environ))
-    except ValidationError as error:
-        raise SettingsError(_one_line(error)) from None
+    return _load(PostgresSettings, environ)
 
 
 def load_clickhouse_settings(environ: Mapping[str, str] | None = None) -> ClickHouseSettings:
     """Return only the warehouse's settings, for programs that never open the CRM. Raises SettingsError."""
+    return _load(ClickHouseSettings, environ)
+
+
+def load_superset_settings(environ: Mapping[str, str] | None = None) -> SupersetSettings:
+    """Return the settings of Superset. Raises SettingsError."""
+    return _load(SupersetSettings, environ)
+
+
+def load_report_settings(environ: Mapping[str, str] | None = None) -> ReportSettings:
+    """Return the settings of reports that leave Superset. Raises SettingsError."""
+    return _load(ReportSettings, environ)
+
+
+def _load(section: type[_AnySection], environ: Mapping[str, str] | None) -> _AnySection:
     try:
-        return ClickHouseSettings.model_validate(read_environment(environ))
+        return section.model_validate(read_environment(environ))
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
 
 
 def _variable_names() -> list[str]:
-    sections: tuple[type[_Section], ...] = (PostgresSettings, ClickHouseSettings, Settings)
+    sections: tuple[type[_Section], ...] = (
+        PostgresSettings,
+        ClickHouseSettings,
+        SupersetSettings,
+        ReportSettings,
+        Settings,
+    )
     return [field.alias for section in sections for field in section.model_fields.values() if field.alias]
 
 

@@ -15,6 +15,7 @@ from deploy.connections import connect_postgres
 from deploy.dagster_home import local_home
 from deploy.demo_crm import fill
 from deploy.embedded.engines import EnginePlan, EngineStartError, running_engines
+from deploy.kept_secrets import kept_secret
 from deploy.settings import SettingsError, load_settings
 
 _CHECK_SECONDS = 1.0
@@ -36,6 +37,7 @@ def main() -> int:
             clickhouse_port=settings.clickhouse.port,
             postgres_port=settings.postgres.port,
             password=settings.postgres.password.get_secret_value(),
+            reader_password=kept_secret(local_home() / "reader_password"),
         )
         with running_engines(plan) as engines:
             _fill_when_empty(plan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.clickhouse import ClickHouseStartError, RunningClickHouse, start_clickhouse
+from deploy.embedded.clickhouse.reader import READER
 from deploy.embedded.postgres import PostgresStartError, RunningPostgres, start_postgres
+from deploy.kept_secrets import kept_secret
 
 HOST = "127.0.0.1"
 LOGIN = "crm"
@@ -36,12 +37,14 @@ class EnginePlan:
         clickhouse_port: port of the warehouse.
         postgres_port: port of the CRM.
         password: of the login `crm` in both.
+        reader_password: of the warehouse's account `reader`.
     """
 
     home: Path
     clickhouse_port: int
     postgres_port: int
     password: str
+    reader_password: str
 
     def environment(self) -> dict[str, str]:
         """Return the variables of `.env.example` that lead to these engines."""
@@ -56,6 +59,8 @@ class EnginePlan:
             "CLICKHOUSE_USER": LOGIN,
             "CLICKHOUSE_PASSWORD": self.password,
             "CLICKHOUSE_SECURE": "false",
+            "CLICKHOUSE_READER_USER": READER,
+            "CLICKHOUSE_READER_PASSWORD": self.reader_password,
             "CRM_MAPPING": "demo",
         }
 
@@ -84,7 +89,8 @@ def plan_engines(home: Path, environ: Mapping[str, str] = os.environ) -> EngineP
         home=home,
         clickhouse_port=_port(environ.get("EMBEDDED_CLICKHOUSE_PORT"), PREFERRED_CLICKHOUSE_PORT),
         postgres_port=_port(environ.get("EMBEDDED_POSTGRES_PORT"), PREFERRED_POSTGRES_PORT),
-        password=_password(home / "password"),
+        password=kept_secret(home / "password"),
+        reader_password=kept_secret(home / "reader_password"),
     )
 
 
@@ -110,6 +116,7 @@ def running_engines(plan: EnginePlan) -> Iterator[RunningEngines]:
             port=plan.clickhouse_port,
             user=LOGIN,
             password=plan.password,
+            reader_password=plan.reader_password,
             log=plan.home / "clickhouse.log",
         )
     try:
@@ -137,7 +144,14 @@ def running_environment(home: Path) -> dict[str, str] | None:
         ports = json.loads((home / _RUNNING).read_text(encoding="ascii"))
     except FileNotFoundError:
         return None
-    return EnginePlan(home, ports["clickhouse"], ports["postgres"], _password(home / "password")).environment()
+    plan = EnginePlan(
+        home,
+        ports["clickhouse"],
+        ports["postgres"],
+        password=kept_secret(home / "password"),
+        reader_password=kept_secret(home / "reader_password"),
+    )
+    return plan.environment()
 
 
 def _port(fixed: str | None, preferred: int) -> int:
@@ -150,14 +164,3 @@ def _port(fixed: str | None, preferred: int) -> int:
                 probe.bind((HOST, candidate))
                 return int(probe.getsockname()[1])
     raise EngineStartError(f"no free port on {HOST}")
-
-
-def _password(path: Path) -> str:
-    """Return the machine's password for its engines, made once and readable by this user only."""
-    if path.exists():
-        return path.read_text(encoding="ascii").strip()
-    password = secrets.token_urlsafe(24)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(password)
-    return password

@@ -1,4 +1,4 @@
-"""Runs the server in the foreground; the password comes from CLICKHOUSE_PASSWORD."""
+"""Runs the server in the foreground; passwords come from CLICKHOUSE_PASSWORD and CLICKHOUSE_READER_PASSWORD."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def _parse_arguments() -> ServerOptions:
     parser.add_argument("--until-stdin-ends", action="store_true", help="stop when the process that holds stdin ends")
     arguments = parser.parse_args()
     password = os.environ.pop("CLICKHOUSE_PASSWORD", "")
+    reader_password = os.environ.pop("CLICKHOUSE_READER_PASSWORD", None)
     if not _is_loopback(arguments.host):
         if not arguments.allow_remote:
             parser.error(
@@ -90,6 +91,7 @@ def _parse_arguments() -> ServerOptions:
         max_queries=arguments.max_queries,
         grace=arguments.grace,
         until_stdin_ends=arguments.until_stdin_ends,
+        reader_password=reader_password or None,
     )
 
 

@@ -19,8 +19,9 @@ class ServerOptions:
         data: folder of everything that the server keeps.
         host: address to listen on.
         port: port to listen on; 0 lets the system choose.
-        user: the one user.
+        user: the user who may do everything.
         password: that user's password.
+        reader_password: password of the account `reader`, which may only read what readers are shown; None: no such.
         max_memory: bytes that all queries together may use.
         max_queries: queries that may run at once.
         grace: seconds that running queries get at shutdown before they are cancelled.
@@ -36,6 +37,7 @@ class ServerOptions:
     max_queries: int
     grace: float
     until_stdin_ends: bool = False
+    reader_password: str | None = None
 
 
 def default_max_memory() -> int:

@@ -19,6 +19,7 @@ from chdb.state.sqlitelike import Connection
 
 from deploy.embedded.clickhouse.configuration import ServerOptions, write_configuration
 from deploy.embedded.clickhouse.errors import ClickHouseError, from_engine
+from deploy.embedded.clickhouse.reader import READER_SETTINGS, check_reading
 from deploy.embedded.clickhouse.statement import InsertStatement, changes_settings, only_reads
 
 # Formats whose blocks may be joined: chDB repeats headers and footers in every chunk of the others.
@@ -52,6 +53,7 @@ class Query:
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     read_only: bool = False
+    reader: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,8 @@ def _prepare(lease: Lease, query: Query) -> None:
     """Give the connection the request's database and settings."""
     if query.database:
         lease.connection.query(f"use {_quoted(query.database)}", "Null")
+    if query.reader:
+        check_reading(query.text, query.database, lambda text: _plain(lease.connection, text))
     # chDB assigns query ids of its own and knows no custom settings; a comment of the client's own goes first.
     wanted = {name: _literal(value) for name, value in {"log_comment": query.query_id, **query.settings}.items()}
     if lease.session is not None:
@@ -289,9 +293,16 @@ def _prepare(lease: Lease, query: Query) -> None:
             raise ClickHouseError.named(164, "READONLY", "Cannot execute query in readonly mode; use POST")
         _set_in_session(lease.connection, lease.session, query, wanted)
         return
-    if query.read_only:
+    if query.reader:
+        # Known to the server before the connection is closed to changes; a client cannot set them any more.
+        wanted |= READER_SETTINGS
+    elif query.read_only:
         wanted["readonly"] = "2"
     _set(lease.connection, wanted)
+
+
+def _plain(connection: Connection, text: str) -> str:
+    return bytes(connection.query(text, "TabSeparatedRaw").bytes()).decode()
 
 
 def _set_in_session(connection: Connection, session: SessionSettings, query: Query, wanted: dict[str, str]) -> None:

@@ -67,15 +67,23 @@ class RunningClickHouse:
 
 
 def start_clickhouse(
-    data: Path, *, port: int = 0, user: str, password: str, log: Path | None = None, max_memory: int | None = None
+    data: Path,
+    *,
+    port: int = 0,
+    user: str,
+    password: str,
+    reader_password: str | None = None,
+    log: Path | None = None,
+    max_memory: int | None = None,
 ) -> RunningClickHouse:
     """Start the server on loopback and return once it answers.
 
     Args:
         data: folder of the server; created when missing.
         port: TCP port; 0 takes a free one.
-        user: the one user.
+        user: the user who may do everything.
         password: that user's password.
+        reader_password: password of the account `reader`, which may only read what readers are shown; None: no such.
         log: file that the server's messages are appended to; by default `server.log` in `data`.
         max_memory: bytes for all queries together; by default half of the machine's, at most 8 GiB.
 
@@ -102,7 +110,11 @@ def start_clickhouse(
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env={**os.environ, "CLICKHOUSE_PASSWORD": password},
+            env={
+                **os.environ,
+                "CLICKHOUSE_PASSWORD": password,
+                "CLICKHOUSE_READER_PASSWORD": reader_password or "",
+            },
             # Held open by this process: its end, however it comes, ends the server too.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

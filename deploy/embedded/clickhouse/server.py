@@ -28,7 +28,9 @@ from deploy.embedded.clickhouse.compression import choose_encoding, compress, de
 from deploy.embedded.clickhouse.configuration import ServerOptions
 from deploy.embedded.clickhouse.engine import Engine, Query, Summary
 from deploy.embedded.clickhouse.errors import ClickHouseError
+from deploy.embedded.clickhouse.reader import READER
 from deploy.embedded.clickhouse.request import (
+    Credentials,
     Parameters,
     body_chunks,
     parse_form,
@@ -165,10 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
         started = False
         body = body_chunks(self.headers, self.rfile)  # type: ignore[arg-type]
         try:
-            self._authenticate(raw)
+            reader = self._authenticate(raw)
             self.server.begin(query_id, self.connection)
             started = True
-            self._run(raw, body, query_id, read_only=read_only)
+            self._run(raw, body, query_id, read_only=read_only, reader=reader)
         except ClickHouseError as error:
             self._send_error(error, query_id, body)
         except OSError:
@@ -180,16 +182,18 @@ class _Handler(BaseHTTPRequestHandler):
             if started:
                 self.server.end(query_id)
 
-    def _authenticate(self, raw: dict[str, str]) -> None:
+    def _authenticate(self, raw: dict[str, str]) -> bool:
+        """Return whether it is the reader who asks; raise ClickHouseError (516) for a stranger."""
         options = self.server.options
         given = read_credentials(self.headers, raw)
-        right_user = hmac.compare_digest(given.user.encode(), options.user.encode())
-        right_password = hmac.compare_digest(given.password.encode(), options.password.encode())
-        if not (right_user and right_password):
-            message = f"{given.user}: Authentication failed: password is incorrect, or there is no user with such name"
-            raise ClickHouseError.named(516, "AUTHENTICATION_FAILED", message)
+        if _matches(given, options.user, options.password):
+            return False
+        if options.reader_password is not None and _matches(given, READER, options.reader_password):
+            return True
+        message = f"{given.user}: Authentication failed: password is incorrect, or there is no user with such name"
+        raise ClickHouseError.named(516, "AUTHENTICATION_FAILED", message)
 
-    def _run(self, raw: dict[str, str], body: Iterator[bytes], query_id: str, *, read_only: bool) -> None:
+    def _run(self, raw: dict[str, str], body: Iterator[bytes], query_id: str, *, read_only: bool, reader: bool) -> None:
         plain = decompress(body, self.headers.get("Content-Encoding", ""))
         content_type = self.headers.get("Content-Type", "")
         if content_type.lower().startswith("multipart/form-data"):
@@ -209,11 +213,13 @@ class _Handler(BaseHTTPRequestHandler):
             settings=parameters.settings,
             parameters=parameters.query_parameters,
             read_only=read_only,
+            reader=reader,
         )
         engine, summary = self.server.engine, Summary()
         with (
             engine.connection(
-                parameters.interface.get("session_id", ""),
+                # A reader's connection can never be made writable again, and has nothing that a session would keep.
+                "" if reader else parameters.interface.get("session_id", ""),
                 timeout=float(parameters.interface.get("session_timeout", _DEFAULT_SESSION_SECONDS)),
                 must_exist=parameters.flag("session_check"),
             ) as lease,
@@ -345,6 +351,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+
+def _matches(given: Credentials, user: str, password: str) -> bool:
+    right_user = hmac.compare_digest(given.user.encode(), user.encode())
+    right_password = hmac.compare_digest(given.password.encode(), password.encode())
+    return right_user and right_password
 
 
 def _split_statement(
