@@ -1,0 +1,104 @@
+"""Dashboards as code: `python -m superset_assets validate|diff|push|pull|impact`. docs/superset.md explains.
+
+validate  what is wrong with the files, without a server
+diff      what a push would change in Superset
+push      make Superset what the files say: row rules before anything is visible; removes only what it has made
+impact    which charts and dashboards read a mart, or a column of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from catalogue.entries import Catalogue
+from catalogue.loading import load_catalogue
+from catalogue.mistakes import CatalogueError
+from deploy.settings import SettingsError
+from deploy.superset.server import SupersetStartError
+from superset_assets.bundle import Bundle, build_bundle
+from superset_assets.impact import impact_of
+from superset_assets.problems import AssetsError
+from superset_assets.server_process import SupersetRefused, ask, superset_variables
+from superset_assets.sources import Sources, read_sources
+
+
+def main() -> int:
+    """Run one command; return the exit code: 0 done, 1 failed, 2 of `diff`: there are differences."""
+    arguments = _parse_arguments()
+    try:
+        sources, catalogue = read_sources(), load_catalogue()
+        bundle = build_bundle(sources, catalogue)
+    except FileNotFoundError as error:
+        return _fail(f"{error.filename} is missing: build dbt's manifest first: python -m orchestration.dbt_manifest")
+    except (AssetsError, CatalogueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if arguments.command == "validate":
+        return _validated(sources, bundle)
+    if arguments.command == "impact":
+        return _impact(arguments.mart, arguments.column, sources, catalogue)
+    try:
+        return _compare(bundle, dry_run=arguments.command == "diff" or arguments.dry_run)
+    except (SettingsError, SupersetRefused, SupersetStartError) as error:
+        return _fail(str(error))
+
+
+def _validated(sources: Sources, bundle: Bundle) -> int:
+    print(f"{len(sources.dashboards)} dashboards, {len(sources.charts)} charts, {len(bundle)} objects: no problems")
+    return 0
+
+
+def _impact(mart: str, column: str | None, sources: Sources, catalogue: Catalogue) -> int:
+    if mart not in catalogue.marts:
+        return _fail(f"the catalogue has no mart {mart}; it has: {', '.join(sorted(catalogue.marts))}")
+    found = impact_of(mart, column, sources, catalogue)
+    for chart, dashboards in found.items():
+        print(f"{chart}: {', '.join(dashboards)}")
+    print(f"{len(found)} charts read {mart}{'.' + column if column else ''}")
+    return 0
+
+
+def _compare(bundle: Bundle, *, dry_run: bool) -> int:
+    answer = ask("diff" if dry_run else "push", superset_variables(), bundle)
+    changes = _print_changes(answer)
+    for line in answer["errors"]:
+        print(f"error: {line}", file=sys.stderr)
+    if answer["errors"]:
+        return 1
+    print(f"{changes} {'to change' if dry_run else 'changed'}, {len(bundle)} objects")
+    return 2 if dry_run and changes else 0
+
+
+def _print_changes(answer: dict[str, Any]) -> int:
+    lines = [f"+ {path}" for path in answer["created"]]
+    lines += [f"~ {path}: {', '.join(fields)}" for path, fields in answer["changed"].items()]
+    lines += [f"- {path}" for path in answer["removed"]]
+    for line in lines:
+        print(line)
+    if answer["access"]:
+        print(f"{len(answer['access'])} permissions and row rules")
+    return len(lines) + len(answer["access"])
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m superset_assets", description="Dashboards as code.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("validate", help="what is wrong with the files, without a server")
+    commands.add_parser("diff", help="what a push would change; exit code 2 where anything would")
+    push = commands.add_parser("push", help="make Superset what the files say")
+    push.add_argument("--dry-run", action="store_true", help="only say what would change")
+    impact = commands.add_parser("impact", help="which charts and dashboards read a mart")
+    impact.add_argument("mart")
+    impact.add_argument("--column", help="only those that read this column, also through a rate")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
