@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from catalogue.entries import Mart
+from catalogue.formats import Format
 from superset_assets.datasets import NUMBER_FORMATS, TIME_FORMATS, VERSION
 from superset_assets.identity import asset_id
 from superset_assets.sources import ChartSource, Scalar
@@ -25,6 +26,7 @@ Params = dict[str, Any]
 
 def chart(name: str, source: ChartSource, mart: Mart, translate: Translator) -> dict[str, Any]:
     """Return a chart in one language, as Superset imports it."""
+    source = source.in_language(translate.language)
     viz_type, params = _BUILDERS[source.type](source, mart, translate)
     return {
         "slice_name": translate(source.title),
@@ -173,12 +175,14 @@ def _columns(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Param
 
 
 def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
+    several = len(source.figures) > 1 or bool(source.by)
+    one = {"x_axis_sort": source.figures[0]}
     return _VIZ_TYPES["bars"], {
         **_axis(source, mart),
         "orientation": "horizontal",
         "timeseries_limit_metric": source.sort or source.figures[0],
-        "x_axis_sort": source.sort or source.figures[0],
-        "show_value": not source.stacked and len(source.figures) == 1,
+        **({"x_axis_sort_series": "sum", "x_axis_sort_series_ascending": True} if several else one),
+        "show_value": not several,
     }
 
 
@@ -217,10 +221,12 @@ def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
         "show_labels": True,
         "labels_outside": True,
         "label_line": True,
-        "label_type": "key_percent",
+        "label_type": "percent",
         "show_labels_threshold": 3,
         "number_format": _format(source.figures[0], mart),
-        "show_legend": False,
+        "show_legend": True,
+        "legendType": "scroll",
+        "legendOrientation": "bottom",
     }
 
 
@@ -235,14 +241,14 @@ def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
         "tooltip_label_type": 5,
         "show_tooltip_labels": True,
         "show_labels": True,
+        # Beside the shapes: the narrow ones have no room for text.
+        "label_line": True,
         "number_format": _format(source.figures[0], mart),
         "show_legend": False,
     }
 
 
 def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    months = any(mart.dimensions[name].format in TIME_FORMATS for name in source.by)
-    time_formats = [TIME_FORMATS[mart.dimensions[name].format] for name in source.by] if months else []
     return _VIZ_TYPES["table"], {
         "query_mode": "aggregate",
         "groupby": list(source.by),
@@ -250,17 +256,22 @@ def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]
         "timeseries_limit_metric": _sort(source, mart),
         "order_desc": source.sort not in mart.dimensions,
         "show_totals": source.totals,
-        "table_timestamp_format": time_formats[0] if time_formats else "smart_date",
+        "table_timestamp_format": "smart_date",
         "include_search": False,
         "page_length": 0,
         "show_cell_bars": False,
         "color_pn": False,
         "allow_rearrange_columns": False,
         "column_config": {
-            **{name: {"horizontalAlign": "left"} for name in source.by},
+            **{name: _dimension_of_table(mart.dimensions[name].format) for name in source.by},
             **{name: {"d3NumberFormat": _format(name, mart), "horizontalAlign": "right"} for name in source.figures},
         },
     }
+
+
+def _dimension_of_table(format_: Format) -> Params:
+    time_format = {"d3TimeFormat": TIME_FORMATS[format_]} if format_ in TIME_FORMATS else {}
+    return {"horizontalAlign": "left", **time_format}
 
 
 def _format(name: str, mart: Mart) -> str:

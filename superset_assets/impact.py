@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalogue.entries import Catalogue, Mart, Measure, Rate
+from catalogue.texts import LANGUAGES
 from superset_assets.sources import ChartSource, Sources
 
 
@@ -17,7 +18,8 @@ def impact_of(mart: str, column: str | None, sources: Sources, catalogue: Catalo
 
 def columns_of(chart: ChartSource, mart: Mart) -> frozenset[str]:
     """Return the columns of the mart that a chart reads."""
-    named = {*((chart.x,) if chart.x else ()), *chart.by, *chart.where, *((mart.time,) if mart.time else ())}
+    by = (name for language in LANGUAGES for name in chart.in_language(language).by)
+    named = {*((chart.x,) if chart.x else ()), *by, *chart.where, *((mart.time,) if mart.time else ())}
     for name in (*chart.figures, *chart.line, *((chart.sort,) if chart.sort else ())):
         figure = mart.figures.get(name)
         if isinstance(figure, Measure):

@@ -14,12 +14,15 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from catalogue.texts import LanguageCode
 from superset_assets.problems import AssetsError, Problem
 
 ASSETS: Final = Path(__file__).resolve().parent
 COLUMNS_OF_GRID: Final = 12
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+# `text_{language}` is a column per language: text_en or text_ru.
+Dimension = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\{language\})?$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Scalar = str | int | bool
 ChartType = Literal["kpi", "number", "columns", "bars", "line", "columns_and_line", "pie", "funnel", "table"]
@@ -60,7 +63,7 @@ class ChartSource(_Declared):
     figures: tuple[Slug, ...] = Field(min_length=1)
     line: tuple[Slug, ...] = ()
     x: Slug | None = None
-    by: tuple[Slug, ...] = ()
+    by: tuple[Dimension, ...] = ()
     where: dict[Slug, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     stacked: bool = False
     sort: Slug | None = None
@@ -68,6 +71,10 @@ class ChartSource(_Declared):
     totals: bool = False
     good: Literal["more", "less", "neither"] = "neither"
     refresh: int | None = Field(default=None, ge=5)
+
+    def in_language(self, language: LanguageCode) -> ChartSource:
+        """Return the chart with the columns of one language."""
+        return self.model_copy(update={"by": tuple(name.replace("{language}", language) for name in self.by)})
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> ChartSource:

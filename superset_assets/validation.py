@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator
 
 from catalogue.entries import Catalogue, Mart
+from catalogue.texts import LANGUAGES
 from superset_assets.dashboards import FILTER_COLUMNS
 from superset_assets.problems import Problem
 from superset_assets.sources import ChartSource, DashboardSource, Sources
@@ -31,7 +32,8 @@ def _chart(file: str, chart: ChartSource, catalogue: Catalogue) -> Iterator[Prob
         for name in names:
             if name not in mart.figures:
                 yield _unknown(file, field, name, f"figure of {mart.name}", mart.figures)
-    dimensions = {"x": (chart.x,) if chart.x else (), "by": chart.by, "where": tuple(chart.where)}
+    by = tuple(name for language in LANGUAGES for name in chart.in_language(language).by)
+    dimensions = {"x": (chart.x,) if chart.x else (), "by": by, "where": tuple(chart.where)}
     for field, named in dimensions.items():
         for name in named:
             if name not in mart.dimensions:

@@ -1,8 +1,9 @@
 """Makes Superset's databases, datasets, charts and dashboards what a bundle says.
 
 `python -m superset_assets.server.asset_sync`, in Superset's environment, reads a request as JSON from its standard
-input and writes the answer as JSON to its standard output. Order: datasets, then roles and row rules, then charts and dashboards, then what the bundle no longer holds
-goes. Where a step fails, the later ones do not run. Objects that the project has not made are never touched.
+input and writes the answer as JSON to its standard output. Order: datasets, then roles and row rules, then charts and
+dashboards, then what the bundle no longer holds goes. Where a step fails, the later ones do not run. Objects that the
+project has not made are never touched.
 """
 
 from __future__ import annotations
