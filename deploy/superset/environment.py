@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from deploy.dagster_home import local_home
+from deploy.embedded.engines import running_environment
 from deploy.kept_secrets import kept_secret
-from deploy.settings import REPOSITORY
+from deploy.settings import REPOSITORY, SettingsError, read_environment
 
 VIRTUAL_ENVIRONMENT = REPOSITORY / ".venv-superset"
 METADATA_DATABASE = "superset"
@@ -38,6 +39,22 @@ def embedded_variables(variables: Mapping[str, str]) -> dict[str, str]:
         address = f"{variables['DB_HOST']}:{variables['DB_PORT']}/{METADATA_DATABASE}"
         found["SUPERSET_METADATA_URI"] = f"postgresql+psycopg2://{account}@{address}"
     return found
+
+
+def current_variables() -> dict[str, str]:
+    """Return the variables of this deployment: the environment's and `.env`'s, else those of the engines that run here.
+
+    Raises:
+        SettingsError: a `NAME_FILE` cannot be read, or neither databases are named nor engines run here.
+    """
+    variables = read_environment()
+    if "CLICKHOUSE_HOST" in variables:
+        return variables
+    running = running_environment(local_home(variables))
+    if running is None:
+        raise SettingsError("no engines run here: start them with `make up`, or set CLICKHOUSE_HOST (see .env.example)")
+    variables |= running
+    return variables | embedded_variables(variables)
 
 
 def process_environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,16 +1,13 @@
 """Applies the declaration of `catalogue.access` to Superset: roles with exactly their permissions, and row rules.
 
-`python -m superset_assets.server.access_sync [--dry-run]`, in Superset's environment; or `apply_access()` within an
-application context. It owns the roles called `crm_*` and the rules called `crm ...`: what of them is not declared goes.
+`apply_access()` within an application context; `superset_assets.server.access` is the command. It owns the roles called
+`crm_*` and the rules called `crm ...`: what of them is not declared goes.
 Run it after datasets have come or gone. Until then a new dataset shows nothing to anyone but operators
 (`security_manager`), and one that no rule can be made for stays so, with an error that names it.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,29 +181,3 @@ def _state(rule: Any) -> tuple[str, str, str | None, frozenset[int], frozenset[s
 
 def _name(dataset: Any) -> str:
     return f"{dataset.schema}.{dataset.table_name}"
-
-
-def main() -> int:
-    """Apply the declaration, print what changed, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m superset_assets.server.access_sync", description=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
-    arguments = parser.parse_args()
-    from superset.app import create_app
-
-    logging.disable(logging.WARNING)
-    with create_app().app_context():
-        try:
-            report = apply_access(dry_run=arguments.dry_run)
-        except AccessError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-    for line in report.changes:
-        print(line)
-    for line in report.errors:
-        print(f"error: {line}", file=sys.stderr)
-    print(f"{len(report.changes)} changes{' (dry run)' if arguments.dry_run else ''}")
-    return 1 if report.errors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
