@@ -69,7 +69,10 @@ dbt-drop-dev: $(VENV)/runtime ## Drop your own schema, dev_<name>_*, and nothing
 docs: $(VENV)/runtime ## The models' documentation with lineage, on a local port (ARGS="--no-serve" only writes it)
 	@$(ANALYST) docs $(ARGS)
 
-test: lint types unit integration ## Lint, types, unit and integration tests on real engines
+test: $(VENV)/dev ## Lint, types, unit and integration tests on real engines
+	@$(BIN)/python -m orchestration.dbt_manifest # before any two of them would write it at once
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint unit
+	@$(MAKE) --no-print-directory integration
 
 # A failure of these two tells what is wrong; what to do about it, and why it matters, stands in docs/lint.md.
 EXPLAIN = || { printf '\nWhat each rule wants, why, and how to mend it: docs/lint.md\n' >&2; exit 1; }

@@ -72,7 +72,7 @@ _OF_TABLE = {
     "deals.amount": "Amount in the deal's own currency.",
     "deals.currency": "ISO 4217 code of the amount's currency.",
     "deals.expected_close_on": "Expected day of the close, already local.",
-    "deals.closed_at": "Moment of the close, where no stage history tells it.",
+    "deals.closed_at": "Moment of the close, where no stage history of the CRM tells it.",
     "deals.closed_on": "Day of the close, already local, where the CRM has no moment.",
     "deal_stage_history.from_stage_id": "Id of the stage before.",
     "deal_stage_history.stage_id": "Id of the stage after.",

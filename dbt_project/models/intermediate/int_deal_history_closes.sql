@@ -1,5 +1,6 @@
 -- Grain: one row per live deal whose stage history covers it: its last row names the deal's current pipeline and stage.
--- `entered_outcome_at` is the start of the unbroken run of entries with the current outcome.
+-- `entered_outcome_at` is the start of the unbroken run of entries with the current outcome;
+-- inferred entries begin no run.
 with entries as (
     select
         tenant_id,
@@ -8,10 +9,10 @@ with entries as (
         pipeline_id,
         stage_id,
         entered_at,
-        outcome
+        outcome,
+        is_observed
     from {{ ref('int_deal_stage_entries') }}
-    -- Entry 0 is inferred, not recorded.
-    where ordinal > 0 and {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
 ),
 
 closes as (
@@ -21,7 +22,9 @@ closes as (
 select
     closes.tenant_id as tenant_id,
     closes.deal_id as deal_id,
-    closes.entered_outcome_at as entered_outcome_at
+    closes.entered_outcome_at as entered_outcome_at,
+    closes.is_observed as is_observed,
+    closes.closed_before_at as closed_before_at
 from closes
 inner join {{ ref('stg_crm__deals') }} as deals
     on

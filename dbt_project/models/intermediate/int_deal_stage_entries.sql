@@ -9,6 +9,7 @@ with history as (
         history.from_stage_id as from_stage_id,
         history.stage_id as stage_id,
         history.changed_at as changed_at,
+        history.is_observed as is_observed,
         deals.created_at as deal_created_at,
         row_number() over (
             partition by history.tenant_id, history.deal_id
@@ -37,7 +38,8 @@ entries as (
         ordinal,
         pipeline_id,
         stage_id,
-        changed_at as entered_at
+        changed_at as entered_at,
+        is_observed
     from history
     union all
     select
@@ -47,7 +49,8 @@ entries as (
         0 as ordinal,
         pipeline_id,
         assumeNotNull(from_stage_id) as stage_id,
-        least(deal_created_at, changed_at) as entered_at
+        least(deal_created_at, changed_at) as entered_at,
+        is_observed
     from first_changes
 )
 
@@ -59,6 +62,7 @@ select
     entries.pipeline_id as pipeline_id,
     entries.stage_id as stage_id,
     entries.entered_at as entered_at,
+    entries.is_observed as is_observed,
     leadInFrame(toNullable(entries.entered_at)) over (
         partition by entries.tenant_id, entries.deal_id
         order by entries.ordinal

@@ -124,25 +124,57 @@ closing_history as (
     where (tenant_id, deal_id) in (select recent_closes.* from recent_closes)
 ),
 
+history as (
+    select
+        tenant_id,
+        deal_id,
+        pipeline_id,
+        from_stage_id,
+        stage_id,
+        changed_at,
+        is_observed,
+        row_number() over (
+            partition by tenant_id, deal_id
+            order by {{ history_order('changed_at', 'history_id') }}
+        ) as number
+    from {{ ref('stg_crm__deal_stage_history') }}
+    where (tenant_id, history_id) in (select closing_history.* from closing_history)
+),
+
+-- The stage that the first recorded change left comes before it, as entry 0.
+stage_entries as (
+    select
+        tenant_id,
+        deal_id,
+        pipeline_id,
+        changed_at,
+        is_observed,
+        arrayJoin(
+            if(
+                number = 1 and from_stage_id is not null,
+                [(0, assumeNotNull(from_stage_id)), (number, stage_id)],
+                [(number, stage_id)]
+            )
+        ) as entry
+    from history
+),
+
 entries as (
     select
-        history.tenant_id as tenant_id,
-        history.deal_id as deal_id,
-        history.pipeline_id as pipeline_id,
-        history.stage_id as stage_id,
-        history.changed_at as entered_at,
+        entries.tenant_id as tenant_id,
+        entries.deal_id as deal_id,
+        entries.pipeline_id as pipeline_id,
+        entries.entry.2 as stage_id,
+        entries.changed_at as entered_at,
+        entries.is_observed as is_observed,
         coalesce(stages.outcome, '') as outcome,
-        toUInt32(row_number() over (
-            partition by history.tenant_id, history.deal_id
-            order by {{ history_order('history.changed_at', 'history.history_id') }}
-        )) as ordinal
-    from {{ ref('stg_crm__deal_stage_history') }} as history
+        toUInt32(entries.entry.1) as ordinal
+    from stage_entries as entries
     left join {{ ref('stg_crm__stages') }} as stages
         on
-            history.tenant_id = stages.tenant_id
-            and history.pipeline_id = stages.pipeline_id
-            and history.stage_id = stages.stage_id
-    where (history.tenant_id, history.history_id) in (select closing_history.* from closing_history)
+            entries.tenant_id = stages.tenant_id
+            and entries.pipeline_id = stages.pipeline_id
+            and entries.entry.2 = stages.stage_id
 ),
 
 closes as (
@@ -157,8 +189,9 @@ won_today as (
         tenants.currency as tenant_currency,
         assumeNotNull(
             {{ closed_day(
-                'deals.outcome', 'closes.deal_id is not null', 'closes.entered_outcome_at', 'deals.closed_on',
-                'deals.closed_at', 'tenants.timezone'
+                'deals.outcome',
+                close_is_by_history('closes', 'deals.closed_on', 'deals.closed_at', 'tenants.timezone'),
+                'closes.entered_outcome_at', 'deals.closed_on', 'deals.closed_at', 'tenants.timezone'
             ) }}
         ) as rate_day
     from closing_deals as deals

@@ -41,15 +41,20 @@ def own_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHo
         yield ClickHouseSettings.model_validate({"host": server.host, "port": server.port, **access})
 
 
-@pytest.mark.parametrize("name", ["salesforce_clone", "odoo17"])
+# A history that extraction records is not given up for another CRM, so the one that has it comes last. Its day between
+# two loads closes deals: these closes are only observed, and the CRM's own dates count.
+@pytest.mark.parametrize(("name", "days"), [("odoo17", []), ("salesforce_clone", ["changes.sql"])])
 def test_reports_equal_plain_sql(
-    empty_postgres: PostgresSettings, own_clickhouse: ClickHouseSettings, tmp_path: Path, name: str
+    empty_postgres: PostgresSettings, own_clickhouse: ClickHouseSettings, tmp_path: Path, name: str, days: list[str]
 ) -> None:
     client = connect_clickhouse(own_clickhouse)
     with connect_postgres(empty_postgres) as connection:
         crm = build_crm(name, connection, Warehouse(client, crm="crm", ops="ops"))
-        for table in CANONICAL_TABLES:
-            crm.load(table)
+        for played in (None, *days):
+            if played is not None:
+                crm.play(played)
+            for table in CANONICAL_TABLES:
+                crm.load(table)
         build_models(own_clickhouse, tmp_path)
         expected = crm.plain_rows("reports.sql")
     assert expected.keys() == REPORTS.keys()

@@ -1,0 +1,1 @@
+"""Broken variants of the metric rules, each of which the unit tests beside the SQL have to notice (`make mutate`)."""
