@@ -18,8 +18,10 @@ from superset_assets.sources import ChartSource, Scalar
 from superset_assets.translations import Translator
 
 COLOURS: Final = "crmCategorical"
+PALE_COLOURS: Final = "crmPale"
 _ALL_TIME: Final = "No filter"
-_TOP_OF_AXIS_LABELS: Final = 45
+# Shorter than in tables: labels of neighbours must not touch.
+_AXIS_FORMATS: Final = {**TIME_FORMATS, Format.MONTH: "%b %y", Format.DAY: "%d.%m"}
 
 Params = dict[str, Any]
 
@@ -125,10 +127,10 @@ def _kpi(source: ChartSource, mart: Mart, translate: Translator) -> tuple[str, P
         "time_compare": "inherit",
         "comparison_color_enabled": source.good != "neither",
         "comparison_color_scheme": "Red" if source.good == "less" else "Green",
-        "header_font_size": 0.2,
+        "header_font_size": 0.4,
         "subheader_font_size": 0.125,
         "column_config": {
-            "Previous value": {"customColumnName": translate("Previous period"), "displayTypeIcon": False},
+            "Previous value": {"customColumnName": translate("Before"), "displayTypeIcon": False},
             "Delta": hidden,
             "Percent change": {"customColumnName": translate("Change"), "displayTypeIcon": False},
         },
@@ -149,13 +151,13 @@ def _number(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
 
 def _axis(source: ChartSource, mart: Mart) -> Params:
     """Return what charts with an axis share."""
-    time_format = TIME_FORMATS.get(mart.dimensions[source.x or ""].format)
+    time_format = _AXIS_FORMATS.get(mart.dimensions[source.x or ""].format)
     return {
         "x_axis": source.x,
         "groupby": list(source.by),
         "metrics": list(source.figures),
         "x_axis_time_format": time_format or "smart_date",
-        "tooltipTimeFormat": time_format or "smart_date",
+        "tooltipTimeFormat": TIME_FORMATS.get(mart.dimensions[source.x or ""].format, "smart_date"),
         "x_axis_sort_asc": True,
         "y_axis_format": _format(source.figures[0], mart),
         "rich_tooltip": True,
@@ -175,14 +177,12 @@ def _columns(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Param
 
 
 def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    several = len(source.figures) > 1 or bool(source.by)
-    one = {"x_axis_sort": source.figures[0]}
     return _VIZ_TYPES["bars"], {
         **_axis(source, mart),
         "orientation": "horizontal",
-        "timeseries_limit_metric": source.sort or source.figures[0],
-        **({"x_axis_sort_series": "sum", "x_axis_sort_series_ascending": True} if several else one),
-        "show_value": not several,
+        "timeseries_limit_metric": source.figures[0],
+        "x_axis_sort": source.figures[0],
+        "show_value": True,
     }
 
 
@@ -216,8 +216,8 @@ def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
         "metric": source.figures[0],
         "sort_by_metric": True,
         "donut": True,
-        "innerRadius": 45,
-        "outerRadius": 75,
+        "innerRadius": 35,
+        "outerRadius": 60,
         "show_labels": True,
         "labels_outside": True,
         "label_line": True,
@@ -241,8 +241,8 @@ def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
         "tooltip_label_type": 5,
         "show_tooltip_labels": True,
         "show_labels": True,
-        # Beside the shapes: the narrow ones have no room for text.
-        "label_line": True,
+        # Pale: the text of a narrow part stands half on the part and half beside it.
+        "color_scheme": PALE_COLOURS,
         "number_format": _format(source.figures[0], mart),
         "show_legend": False,
     }

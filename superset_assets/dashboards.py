@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from catalogue.entries import Catalogue
-from superset_assets.charts import COLOURS
 from superset_assets.datasets import VERSION
 from superset_assets.identity import asset_id, dashboard_slug
 from superset_assets.sources import COLUMNS_OF_GRID, CellSource, DashboardSource, FilterName, RowSource, Sources
@@ -27,9 +26,10 @@ _FILTER_TITLES: Final[Mapping[FilterName, str]] = {
     "pipeline": "Pipeline",
     "source": "Source group",
 }
-# In units of the grid, eight pixels each.
-_LINE_OF_TEXT: Final = 3
-_AROUND_TEXT: Final = 12
+# Heights of text; the grid counts in units of eight pixels.
+_UNIT_PIXELS: Final = 8
+_LINE_PIXELS: Final = 22
+_AROUND_TEXT_PIXELS: Final = 110
 _CHARACTERS_OF_LINE: Final = 150
 
 
@@ -64,7 +64,8 @@ def dashboard(
         "published": True,
         "position": _position(drawing),
         "metadata": {
-            "color_scheme": COLOURS,
+            # Each chart's own: one for the whole dashboard would win over them.
+            "color_scheme": "",
             "cross_filters_enabled": True,
             "filter_bar_orientation": "HORIZONTAL",
             "refresh_frequency": source.refresh,
@@ -169,7 +170,8 @@ def _definitions(drawing: _Drawing) -> Iterator[RowSource]:
                 lines.setdefault(figure.label.said_in(language), figure.description.said_in(language))
     text = "\n".join(f"- **{label}**: {meaning}" for label, meaning in lines.items())
     code = f"{_DEFINITIONS_MARK}{drawing.translate('What the figures mean')}\n\n{text}"
-    height = _AROUND_TEXT + sum(_LINE_OF_TEXT * (1 + len(line) // _CHARACTERS_OF_LINE) for line in text.splitlines())
+    shown_lines = sum(1 + len(line) // _CHARACTERS_OF_LINE for line in text.splitlines())
+    height = (_AROUND_TEXT_PIXELS + _LINE_PIXELS * shown_lines) // _UNIT_PIXELS
     yield RowSource(height=min(200, height), cells=(CellSource(text=code, width=COLUMNS_OF_GRID),))
 
 

@@ -7,10 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from deploy.dagster_home import local_home
-from deploy.embedded.engines import running_environment
-from deploy.settings import REPOSITORY, load_superset_settings, read_environment
-from deploy.superset.environment import embedded_variables, process_environment
+from deploy.settings import REPOSITORY, load_superset_settings
+from deploy.superset.environment import current_variables, process_environment
 from deploy.superset.server import prepare, python
 from superset_assets.bundle import Bundle
 
@@ -30,12 +28,7 @@ def superset_variables() -> dict[str, str]:
     Raises:
         SettingsError: one is missing or malformed.
     """
-    variables = read_environment()
-    if "CLICKHOUSE_HOST" not in variables:
-        running = running_environment(local_home(variables))
-        if running is not None:
-            variables |= running
-            variables |= embedded_variables(variables)
+    variables = current_variables()
     load_superset_settings(variables)
     return variables
 

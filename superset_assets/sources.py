@@ -48,8 +48,8 @@ class ChartSource(_Declared):
         x: dimension along the axis.
         by: dimensions of the rows of a table, of the parts of a pie, of the series of a line.
         where: the only values of dimensions that take part.
-        stacked: whether columns or bars stand on each other.
-        sort: figure that rows are ordered by, the largest first; a dimension, the smallest first.
+        stacked: whether columns stand on each other.
+        sort: of a table, the figure that rows are ordered by, the largest first, or a dimension, the smallest first.
         limit: rows at most.
         totals: whether a table ends with the figures of all rows.
         good: of a KPI, whether more is good or bad, or says nothing.
@@ -105,7 +105,7 @@ _NEEDS: Final[Mapping[str, _Needs]] = {
     "kpi": _needs(one_figure=True),
     "number": _needs(one_figure=True),
     "columns": _needs("x", may=("by",)),
-    "bars": _needs("x", may=("by",)),
+    "bars": _needs("x", one_figure=True),
     "line": _needs("x", may=("by",)),
     "columns_and_line": _needs("x", "line"),
     "pie": _needs("by", one_figure=True),

@@ -20,7 +20,7 @@ GENERATED: Final = (
     "Pipeline",
     "Pipeline of the funnel",
     "Source group",
-    "Previous period",
+    "Before",
     "Change",
     "What the figures mean",
 )
@@ -59,18 +59,12 @@ def find_translation_problems(sources: Sources) -> Iterator[Problem]:
 
 
 def _texts(sources: Sources) -> Iterator[tuple[str, str]]:
+    """Yield every text that an asset says, with where it stands."""
     yield sources.database.name, "databases"
-    for text in GENERATED:
-        yield text, "every dashboard"
+    yield from ((text, "every dashboard") for text in GENERATED)
     for name, chart in sources.charts.items():
-        for text in (chart.title, chart.note):
-            if text:
-                yield text, f"charts/{name}.yaml"
-    for name, dashboard in sources.dashboards.items():
-        place = f"dashboards/{name}.yaml"
-        yield dashboard.title, place
-        yield dashboard.description, place
-        for row in dashboard.rows:
-            for text in (row.heading, *(cell.text for cell in row.cells)):
-                if text:
-                    yield text, place
+        yield from ((text, f"charts/{name}.yaml") for text in (chart.title, chart.note) if text)
+    for name, board in sources.dashboards.items():
+        said = [board.title, board.description, *(row.heading for row in board.rows)]
+        said += [cell.text for row in board.rows for cell in row.cells]
+        yield from ((text, f"dashboards/{name}.yaml") for text in said if text)

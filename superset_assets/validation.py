@@ -54,6 +54,12 @@ def _is_additive(file: str, chart: ChartSource, mart: Mart) -> Iterator[Problem]
             f"choose one of them: where: {{{mart.one_of}: ...}}",
         )
     shown = {*((chart.x,) if chart.x else ()), *chart.by, *chart.where}
+    for name in (*chart.figures, *chart.line):
+        rate = mart.rates.get(name)
+        for within in rate.within if rate else ():
+            # A name stands for its id.
+            if shown.isdisjoint({within, f"{within.removesuffix('_id')}_name"}):
+                yield Problem(file, "by", f"{name} is taken within {within}", f"group by {within} or by its name")
     # Names stand for their ids: a chart by stage_name adds nothing up over stages.
     missing = [name for name in mart.not_additive_over if name not in shown and name != mart.one_of]
     if missing and len(missing) == len([name for name in mart.not_additive_over if name != mart.one_of]):

@@ -73,24 +73,38 @@ def sync(wanted: Configurations, *, dry_run: bool) -> Answer:
     from superset.utils.core import override_user
 
     with override_user(security_manager.find_user("admin"), force=True):
-        answer = _difference(wanted, read_live())
+        live = read_live()
+        answer = _difference(wanted, live)
         if dry_run:
-            answer.access = _apply_access(answer, dry_run=True)
-            return answer
-        if not answer.is_empty:
-            _import(_of_folders(wanted, _BEFORE_RULES), answer)
-        if not answer.errors:
-            answer.access = _apply_access(answer, dry_run=False)
-        if not answer.errors and not answer.is_empty:
-            _import(wanted, answer)
-            if not answer.errors:
-                _remove(answer.removed)
-                _apply_access(answer, dry_run=False)
-                _check_links(wanted, answer)
+            _apply_access(answer, leaving=_tables(live, answer.removed), dry_run=True)
+        elif answer.is_empty:
+            _apply_access(answer)
+        else:
+            _push(wanted, live, answer)
     return answer
 
 
-def _difference(wanted: Configurations, live: Mapping[str, Mapping[str, Any]]) -> Answer:
+def _push(wanted: Configurations, live: Configurations, answer: Answer) -> None:
+    leaving = _tables(live, answer.removed)
+    _import(_of_folders(wanted, _BEFORE_RULES), answer)
+    if not answer.errors:
+        _apply_access(answer, leaving=leaving)
+    if not answer.errors:
+        _import(wanted, answer)
+    if not answer.errors:
+        _remove(answer.removed, live)
+        if leaving:
+            _apply_access(answer)
+        _check_links(wanted, answer)
+
+
+def _tables(live: Configurations, paths: Iterable[str]) -> frozenset[str]:
+    """Return the tables of datasets, as `<database>.<name>`."""
+    datasets = (live[path] for path in paths if path.startswith("datasets/"))
+    return frozenset(f"{dataset['schema']}.{dataset['table_name']}" for dataset in datasets)
+
+
+def _difference(wanted: Configurations, live: Configurations) -> Answer:
     answer = Answer()
     live_by_id = {configuration["uuid"]: configuration for configuration in live.values()}
     for path, configuration in wanted.items():
@@ -132,7 +146,8 @@ def _told(error: Any) -> Iterable[str]:
         yield f"Superset refused the import: {type(cause).__name__}: {cause}"
 
 
-def _apply_access(answer: Answer, *, dry_run: bool) -> list[str]:
+def _apply_access(answer: Answer, *, leaving: frozenset[str] = frozenset(), dry_run: bool = False) -> None:
+    """Apply roles and row rules; that a table which is about to go has no rule is no error, nobody sees it."""
     from catalogue.access import AccessError
     from superset_assets.server.access_sync import apply_access
 
@@ -140,20 +155,19 @@ def _apply_access(answer: Answer, *, dry_run: bool) -> list[str]:
         report = apply_access(dry_run=dry_run)
     except AccessError as error:
         answer.errors.append(str(error))
-        return []
-    answer.errors += report.errors
-    return report.changes
+        return
+    answer.access += report.changes
+    answer.errors += [error for error in report.errors if error.split(" ")[0] not in leaving]
 
 
-def _remove(paths: Iterable[str]) -> None:
+def _remove(paths: Iterable[str], live: Configurations) -> None:
     """Delete objects, those first that refer to others."""
     from superset.extensions import db
 
-    live = read_live()
     for folder in reversed(list(FOLDERS)):
+        model = FOLDERS[folder]()
         for path in paths:
             if path.startswith(f"{folder}/"):
-                model = FOLDERS[folder]()
                 db.session.delete(db.session.query(model).filter_by(uuid=live[path]["uuid"]).one())
         db.session.commit()
 
