@@ -4,6 +4,7 @@ validate  what is wrong with the files, without a server
 diff      what a push would change in Superset
 push      make Superset what the files say: row rules before anything is visible; removes only what it has made
 impact    which charts and dashboards read a mart, or a column of it
+exposures write the dashboards as exposures of dbt
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from catalogue.mistakes import CatalogueError
 from deploy.settings import SettingsError
 from deploy.superset.server import SupersetStartError
 from superset_assets.bundle import Bundle, build_bundle
+from superset_assets.exposures import EXPOSURES, exposures, find_stale_exposures
 from superset_assets.impact import impact_of
 from superset_assets.problems import AssetsError
 from superset_assets.server_process import SupersetRefused, ask, superset_variables
@@ -30,12 +32,16 @@ def main() -> int:
     try:
         sources, catalogue = read_sources(), load_catalogue()
         bundle = build_bundle(sources, catalogue)
+        if arguments.command == "exposures":
+            EXPOSURES.write_text(exposures(sources, catalogue), encoding="utf-8")
+        elif arguments.command == "validate" and (stale := find_stale_exposures(sources, catalogue)):
+            raise AssetsError(stale)
     except FileNotFoundError as error:
         return _fail(f"{error.filename} is missing: build dbt's manifest first: python -m orchestration.dbt_manifest")
     except (AssetsError, CatalogueError) as error:
         print(error, file=sys.stderr)
         return 1
-    if arguments.command == "validate":
+    if arguments.command in ("validate", "exposures"):
         return _validated(sources, bundle)
     if arguments.command == "impact":
         return _impact(arguments.mart, arguments.column, sources, catalogue)
@@ -94,6 +100,7 @@ def _parse_arguments() -> argparse.Namespace:
     commands.add_parser("diff", help="what a push would change; exit code 2 where anything would")
     push = commands.add_parser("push", help="make Superset what the files say")
     push.add_argument("--dry-run", action="store_true", help="only say what would change")
+    commands.add_parser("exposures", help="write the dashboards as exposures of dbt")
     impact = commands.add_parser("impact", help="which charts and dashboards read a mart")
     impact.add_argument("mart")
     impact.add_argument("--column", help="only those that read this column, also through a rate")

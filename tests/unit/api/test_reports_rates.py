@@ -112,5 +112,7 @@ def test_mode_current_shows_won_and_lost_as_ends_and_no_conversion() -> None:
     (table,) = sales_funnel(client(stages), TENANT, ENGLISH)
     headings = [column.heading for column in table.columns]
     assert len(headings) == 3
-    assert not {ENGLISH.word("step_rate"), ENGLISH.word("overall_rate")} & set(headings)
+    assert not {ENGLISH.label("sales_funnel", "step_rate"), ENGLISH.label("sales_funnel", "overall_rate")} & set(
+        headings
+    )
     assert [row[:2] for row in table.rows] == [("new", 10), ("won", 4), ("lost", 6)]
