@@ -3,6 +3,7 @@
 validate  what is wrong with the files, without a server
 diff      what a push would change in Superset
 push      make Superset what the files say: row rules before anything is visible; removes only what it has made
+pull      the files of a dashboard, or of a copy that somebody has edited in Superset
 impact    which charts and dashboards read a mart, or a column of it
 exposures write the dashboards as exposures of dbt
 """
@@ -20,10 +21,13 @@ from deploy.settings import SettingsError
 from deploy.superset.server import SupersetStartError
 from superset_assets.bundle import Bundle, build_bundle
 from superset_assets.exposures import EXPOSURES, exposures, find_stale_exposures
+from superset_assets.identity import dashboard_slug
 from superset_assets.impact import impact_of
 from superset_assets.problems import AssetsError
+from superset_assets.pulling import pull, write
 from superset_assets.server_process import SupersetRefused, ask, superset_variables
 from superset_assets.sources import Sources, read_sources
+from superset_assets.translations import SOURCE_LANGUAGE
 
 
 def main() -> int:
@@ -46,7 +50,12 @@ def main() -> int:
     if arguments.command == "impact":
         return _impact(arguments.mart, arguments.column, sources, catalogue)
     try:
+        if arguments.command == "pull":
+            return _pull(arguments.dashboard, arguments.copy, sources, catalogue)
         return _compare(bundle, dry_run=arguments.command == "diff" or arguments.dry_run)
+    except AssetsError as error:
+        print(error, file=sys.stderr)
+        return 1
     except (SettingsError, SupersetRefused, SupersetStartError) as error:
         return _fail(str(error))
 
@@ -77,6 +86,18 @@ def _compare(bundle: Bundle, *, dry_run: bool) -> int:
     return 2 if dry_run and changes else 0
 
 
+def _pull(name: str, copy: str | None, sources: Sources, catalogue: Catalogue) -> int:
+    slug = copy or dashboard_slug(name, SOURCE_LANGUAGE)
+    live = ask("read", superset_variables(), slug=slug)
+    if live["dashboard"] is None:
+        return _fail(f"Superset has no dashboard {slug}: give the last part of its address with --from")
+    written = write(name, pull(name, live, sources, catalogue), sources)
+    for path in written:
+        print(f"~ {path.parent.name}/{path.name}")
+    print(f"{len(written)} files written" + ("; next: python -m superset_assets validate" if written else ""))
+    return 0
+
+
 def _print_changes(answer: dict[str, Any]) -> int:
     lines = [f"+ {path}" for path in answer["created"]]
     lines += [f"~ {path}: {', '.join(fields)}" for path, fields in answer["changed"].items()]
@@ -100,6 +121,9 @@ def _parse_arguments() -> argparse.Namespace:
     commands.add_parser("diff", help="what a push would change; exit code 2 where anything would")
     push = commands.add_parser("push", help="make Superset what the files say")
     push.add_argument("--dry-run", action="store_true", help="only say what would change")
+    pulled = commands.add_parser("pull", help="bring a dashboard that was edited in Superset back into the files")
+    pulled.add_argument("dashboard", help="name of its file, for example summary")
+    pulled.add_argument("--from", dest="copy", help="last part of the address of the copy that was edited")
     commands.add_parser("exposures", help="write the dashboards as exposures of dbt")
     impact = commands.add_parser("impact", help="which charts and dashboards read a mart")
     impact.add_argument("mart")

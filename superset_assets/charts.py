@@ -19,7 +19,7 @@ from superset_assets.translations import Translator
 
 COLOURS: Final = "crmCategorical"
 PALE_COLOURS: Final = "crmPale"
-_ALL_TIME: Final = "No filter"
+ALL_TIME: Final = "No filter"
 # Shorter than in tables: labels of neighbours must not touch.
 _AXIS_FORMATS: Final = {**TIME_FORMATS, Format.MONTH: "%b %y", Format.DAY: "%d.%m"}
 
@@ -46,7 +46,7 @@ def chart(name: str, source: ChartSource, mart: Mart, translate: Translator) -> 
 
 def viz_types() -> frozenset[str]:
     """Return the names that Superset knows the drawings by."""
-    return frozenset(_VIZ_TYPES.values())
+    return frozenset(VIZ_TYPES.values())
 
 
 def _description(source: ChartSource, mart: Mart, translate: Translator) -> str:
@@ -73,7 +73,7 @@ def _common(source: ChartSource, mart: Mart) -> Params:
 def _adhoc_filters(source: ChartSource, mart: Mart) -> list[dict[str, Any]]:
     filters: list[dict[str, Any]] = []
     if mart.time:
-        filters.append(_adhoc_filter(mart.time, "TEMPORAL_RANGE", _ALL_TIME))
+        filters.append(_adhoc_filter(mart.time, "TEMPORAL_RANGE", ALL_TIME))
     for column, value in source.where.items():
         if isinstance(value, tuple):
             filters.append(_adhoc_filter(column, "IN", list(value)))
@@ -120,7 +120,7 @@ def _first_of(dimension: str, mart: Mart) -> dict[str, Any]:
 
 def _kpi(source: ChartSource, mart: Mart, translate: Translator) -> tuple[str, Params]:
     hidden = {"visible": False}
-    return _VIZ_TYPES["kpi"], {
+    return VIZ_TYPES["kpi"], {
         "metric": source.figures[0],
         "y_axis_format": _format(source.figures[0], mart),
         "percentDifferenceFormat": "+.1%",
@@ -139,7 +139,7 @@ def _kpi(source: ChartSource, mart: Mart, translate: Translator) -> tuple[str, P
 
 def _number(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     figure = mart.figures[source.figures[0]]
-    return _VIZ_TYPES["number"], {
+    return VIZ_TYPES["number"], {
         "metric": source.figures[0],
         "y_axis_format": _format(source.figures[0], mart),
         "time_format": TIME_FORMATS.get(figure.format, "smart_date"),
@@ -173,11 +173,11 @@ def _axis(source: ChartSource, mart: Mart) -> Params:
 
 
 def _columns(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["columns"], {**_axis(source, mart), "orientation": "vertical"}
+    return VIZ_TYPES["columns"], {**_axis(source, mart), "orientation": "vertical"}
 
 
 def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["bars"], {
+    return VIZ_TYPES["bars"], {
         **_axis(source, mart),
         "orientation": "horizontal",
         "timeseries_limit_metric": source.figures[0],
@@ -187,12 +187,12 @@ def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
 
 
 def _line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["line"], {**_axis(source, mart), "markerEnabled": True, "markerSize": 6}
+    return VIZ_TYPES["line"], {**_axis(source, mart), "markerEnabled": True, "markerSize": 6}
 
 
 def _columns_and_line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     first, second = _format(source.figures[0], mart), _format(source.line[0], mart)
-    return _VIZ_TYPES["columns_and_line"], {
+    return VIZ_TYPES["columns_and_line"], {
         **_axis(source, mart),
         "metrics_b": list(source.line),
         "groupby_b": [],
@@ -211,7 +211,7 @@ def _columns_and_line(source: ChartSource, mart: Mart, _: Translator) -> tuple[s
 
 
 def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["pie"], {
+    return VIZ_TYPES["pie"], {
         "groupby": list(source.by),
         "metric": source.figures[0],
         "sort_by_metric": True,
@@ -231,7 +231,7 @@ def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
 
 
 def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["funnel"], {
+    return VIZ_TYPES["funnel"], {
         "groupby": list(source.by),
         "metric": source.figures[0],
         "sort_by_metric": True,
@@ -249,7 +249,7 @@ def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
 
 
 def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return _VIZ_TYPES["table"], {
+    return VIZ_TYPES["table"], {
         "query_mode": "aggregate",
         "groupby": list(source.by),
         "metrics": list(source.figures),
@@ -290,7 +290,7 @@ _BUILDERS: Final[Mapping[str, _Builder]] = {
     "funnel": _funnel,
     "table": _table,
 }
-_VIZ_TYPES: Final[Mapping[str, str]] = {
+VIZ_TYPES: Final[Mapping[str, str]] = {
     "kpi": "pop_kpi",
     "number": "big_number_total",
     "columns": "echarts_timeseries_bar",

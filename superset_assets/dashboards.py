@@ -152,10 +152,10 @@ def _cell(drawing: _Drawing, cell: CellSource, row: RowSource, parent: str, plac
 def _said(drawing: _Drawing, cell: CellSource) -> str:
     # The block of definitions is made of texts of the catalogue, which are translated already.
     text = cell.text or ""
-    return text if text.startswith(_DEFINITIONS_MARK) else drawing.translate(text)
+    return text if text.startswith(DEFINITIONS_MARK) else drawing.translate(text)
 
 
-_DEFINITIONS_MARK: Final = "#### "
+DEFINITIONS_MARK: Final = "#### "
 
 
 def _definitions(drawing: _Drawing) -> Iterator[RowSource]:
@@ -169,7 +169,7 @@ def _definitions(drawing: _Drawing) -> Iterator[RowSource]:
             if figure.description:
                 lines.setdefault(figure.label.said_in(language), figure.description.said_in(language))
     text = "\n".join(f"- **{label}**: {meaning}" for label, meaning in lines.items())
-    code = f"{_DEFINITIONS_MARK}{drawing.translate('What the figures mean')}\n\n{text}"
+    code = f"{DEFINITIONS_MARK}{drawing.translate('What the figures mean')}\n\n{text}"
     shown_lines = sum(1 + len(line) // _CHARACTERS_OF_LINE for line in text.splitlines())
     height = (_AROUND_TEXT_PIXELS + _LINE_PIXELS * shown_lines) // _UNIT_PIXELS
     yield RowSource(height=min(200, height), cells=(CellSource(text=code, width=COLUMNS_OF_GRID),))

@@ -33,8 +33,10 @@ def superset_variables() -> dict[str, str]:
     return variables
 
 
-def ask(action: Action, variables: Mapping[str, str], bundle: Bundle | None = None) -> dict[str, Any]:
-    """Return Superset's answer to a request.
+def ask(
+    action: Action, variables: Mapping[str, str], bundle: Bundle | None = None, slug: str | None = None
+) -> dict[str, Any]:
+    """Return Superset's answer to a request: to compare or push a bundle, or to read the dashboard of a slug.
 
     Raises:
         SupersetRefused: the process failed before it could answer.
@@ -45,7 +47,7 @@ def ask(action: Action, variables: Mapping[str, str], bundle: Bundle | None = No
         [str(python()), "-m", _MODULE],
         cwd=REPOSITORY,
         env=process_environment(variables),
-        input=json.dumps({"action": action, "configurations": bundle or {}}),
+        input=json.dumps({"action": action, "configurations": bundle or {}, "slug": slug}),
         capture_output=True,
         text=True,
         check=False,

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from superset_assets.server.live_assets import FOLDERS, comparable, read_live
+from superset_assets.server.live_assets import FOLDERS, comparable, read_dashboard, read_live
 
 METADATA = {"version": "1.0.0", "type": "assets", "timestamp": "2020-01-01T00:00:00+00:00"}
 _BEFORE_RULES = ("databases", "datasets")
@@ -60,7 +60,7 @@ def main() -> int:
 
     with create_app().app_context():
         if request["action"] == "read":
-            json.dump({"live": read_live()}, answers, ensure_ascii=False)
+            json.dump(read_dashboard(request["slug"]), answers, ensure_ascii=False)
             return 0
         answer = sync(request["configurations"], dry_run=request["action"] == "diff")
     json.dump(asdict(answer), answers, ensure_ascii=False)
@@ -135,15 +135,20 @@ def _import(configurations: Configurations, answer: Answer) -> None:
         answer.errors += list(_told(error))
 
 
-def _told(error: Any) -> Iterable[str]:
-    """Yield what the import says of each file and field; of other failures their cause."""
-    messages = error.normalized_messages() if hasattr(error, "normalized_messages") else {}
-    for path, fields in messages.items():
-        for name, problem in fields.items() if isinstance(fields, dict) else [("", fields)]:
-            yield f"{path}: {name}: {problem}"
-    if not messages:
-        cause = error.__cause__ or error
-        yield f"Superset refused the import: {type(cause).__name__}: {cause}"
+def _told(error: BaseException) -> Iterable[str]:
+    """Yield what the import says of each file and field; of other failures their first cause."""
+    cause = error
+    while True:
+        messages = cause.normalized_messages() if hasattr(cause, "normalized_messages") else {}
+        for path, fields in messages.items():
+            for name, problem in fields.items() if isinstance(fields, dict) else [("file", fields)]:
+                yield f"{path}: {name}: {problem}"
+        if messages:
+            return
+        if cause.__cause__ is None:
+            yield f"Superset refused the import: {type(cause).__name__}: {cause}"
+            return
+        cause = cause.__cause__
 
 
 def _apply_access(answer: Answer, *, leaving: frozenset[str] = frozenset(), dry_run: bool = False) -> None:

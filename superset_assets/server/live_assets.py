@@ -22,6 +22,16 @@ def read_live() -> dict[str, dict[str, Any]]:
     return dict(_read())
 
 
+def read_dashboard(slug: str) -> dict[str, Any]:
+    """Return a dashboard, anybody's, and its charts by uuid; both empty where there is none of that slug or id."""
+    from superset.models.dashboard import Dashboard
+
+    found = Dashboard.get(slug)
+    if found is None:
+        return {"dashboard": None, "charts": {}}
+    return {"dashboard": _dashboard(found), "charts": {str(chart.uuid): _chart(chart) for chart in found.slices}}
+
+
 def comparable(path: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a configuration counts, in one form for what is wanted and what is there."""
     kind = path.split("/")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -242,7 +243,7 @@ def test_a_push_puts_right_what_differs_and_leaves_alone_what_is_not_its_own(
     assert made.status_code == 201, made.text
     pushed = run(stand, "push")
     assert pushed.returncode == 0, pushed.stderr
-    assert "~ charts/kpi_sales_en.yaml: slice_name" in pushed.stdout
+    assert re.search(r"^~ charts/kpi_sales_en\.yaml: .*slice_name", pushed.stdout, re.MULTILINE)
     assert "- datasets/strange_en.yaml" in pushed.stdout
     assert admin.get(f"/api/v1/chart/{identifier}").json()["result"]["slice_name"] == "Sales"
     assert admin.get(f"/api/v1/chart/{made.json()['id']}").status_code == 200
