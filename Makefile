@@ -14,7 +14,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types unit integration bench bench-extraction bench-forecast lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -100,6 +100,9 @@ lint: $(VENV)/dev ## ruff, sqlfluff, the layers of the models and the import rul
 types: $(VENV)/dev ## mypy in strict mode
 	$(BIN)/mypy
 
+mutate: $(VENV)/dev ## Break each metric rule in a copy of the models; its unit tests must notice (ARGS="--rule sales-reopened")
+	@$(BIN)/python -m tests.mutations $(ARGS)
+
 unit: $(VENV)/dev ## Tests without engines
 	$(BIN)/python -m pytest tests/unit
 
@@ -117,8 +120,20 @@ bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,
 bench-extraction: $(VENV)/runtime $(BENCHMARK_VENV)/ready ## Extraction beside quickhouse, dlt and a plain loop, 5,000,000 rows (ARGS="--rows 200000 --write-docs")
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
 
+bench-marts: $(VENV)/runtime ## A night of the models beside a full build, 5,000,000 deals and 30,000,000 activities (ARGS="--deals 200000 --write-docs")
+	@$(BIN)/python -m benchmarks.marts $(ARGS)
+
 bench-forecast: $(VENV)/dev ## The sales forecast beside Prophet, ARIMA and others on M3 and Tourism (ARGS="--short 60 --write-docs")
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)
+
+bench-anomalies: $(VENV)/dev ## Anomalies in daily series with events put in, beside other detectors (ARGS="--series 4 --write-docs")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.anomalies $(ARGS)
+
+bench-ml: $(VENV)/dev ## The models' night: 20 tenants with ten series each against the limit of ten minutes (ARGS="--tenants 5")
+	@$(BIN)/python -m benchmarks.ml_refresh $(ARGS)
+
+bench-churn: $(VENV)/dev ## Churn on CDNOW beside other models, leads and deals of the demo companies (ARGS="--quarter --write-docs")
+	@$(BIN)/python -m benchmarks.churn $(ARGS)
 
 lock: $(VENV)/uv ## Resolve pyproject.toml anew into requirements/
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

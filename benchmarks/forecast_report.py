@@ -119,11 +119,11 @@ def _verdict(met: bool) -> str:
     return "met" if met else "missed"
 
 
-def write_between_marks(document: Path, text: str) -> None:
+def write_between_marks(document: Path, text: str, start: str = _START) -> None:
     """Replace what stands between the marks of the document; `ValueError` without them."""
     whole = document.read_text(encoding="utf-8")
-    if _START not in whole or _END not in whole:
-        raise ValueError(f"{document} lacks the marks {_START} and {_END}: put them where the results belong")
-    before, rest = whole.split(_START, 1)
+    if start not in whole or _END not in whole:
+        raise ValueError(f"{document} lacks the marks {start} and {_END}: put them where the results belong")
+    before, rest = whole.split(start, 1)
     after = rest.split(_END, 1)[1]
-    document.write_text(f"{before}{_START}\n{text}\n{_END}{after}", encoding="utf-8")
+    document.write_text(f"{before}{start}\n{text}\n{_END}{after}", encoding="utf-8")

@@ -43,13 +43,17 @@ class PostgresSettings(_Section):
 
 
 class ClickHouseSettings(_Section):
-    """Where the warehouse answers the ClickHouse HTTP interface and as whom we write it."""
+    """Where the warehouse answers the ClickHouse HTTP interface and as whom we write it.
+
+    `cluster` names the ClickHouse cluster on all of whose replicas tables are made; empty: a single server.
+    """
 
     host: str = Field(alias="CLICKHOUSE_HOST", min_length=1)
     port: int = Field(alias="CLICKHOUSE_PORT", default=8123, ge=1, le=65535)
     username: str = Field(alias="CLICKHOUSE_USER", default="default", min_length=1)
     password: SecretStr = Field(alias="CLICKHOUSE_PASSWORD")
     secure: bool = Field(alias="CLICKHOUSE_SECURE", default=False)
+    cluster: str = Field(alias="CLICKHOUSE_CLUSTER", default="", pattern=r"^[A-Za-z0-9_.-]*$")
 
     def environment(self) -> dict[str, str]:
         """Return the variables that lead a child process here; the password is among them in plain text."""
@@ -59,6 +63,7 @@ class ClickHouseSettings(_Section):
             "CLICKHOUSE_USER": self.username,
             "CLICKHOUSE_PASSWORD": self.password.get_secret_value(),
             "CLICKHOUSE_SECURE": str(self.secure).lower(),
+            "CLICKHOUSE_CLUSTER": self.cluster,
         }
 
 
@@ -121,7 +126,9 @@ class Settings(_Section):
     `as_of` is the moment that "now" means to a run (open deals' rates, days in stage, overdue tasks); None means the
     run's own start. `crm_mapping` is the name of a shipped mapping (`demo`) or the path of one's own YAML file.
     `extraction_transport` says who carries the CRM's rows: this process (push), ClickHouse itself (pull), or the latter
-    wherever it can (auto).
+    wherever it can (auto). `today_refresh_seconds` is how often the view of today reads the replicas again.
+    `ml_processes` models are computed at once; `ml_plan` says how many series are forecast and by how many candidates;
+    trained models lie in `ml_artefacts`, a folder or an address that fsspec knows (empty: in the local home).
     """
 
     postgres: PostgresSettings
@@ -130,6 +137,10 @@ class Settings(_Section):
     extraction_transport: Literal["auto", "push", "pull"] = Field(alias="EXTRACTION_TRANSPORT", default="auto")
     as_of: AwareDatetime | None = Field(alias="AS_OF", default=None)
     dbt_threads: int = Field(alias="DBT_THREADS", default=4, ge=1, le=64)
+    today_refresh_seconds: int = Field(alias="TODAY_REFRESH_SECONDS", default=15, ge=1, le=86400)
+    ml_processes: int = Field(alias="ML_PROCESSES", default=2, ge=1, le=64)
+    ml_plan: Literal["full", "quick"] = Field(alias="ML_PLAN", default="full")
+    ml_artefacts: str = Field(alias="ML_ARTEFACTS", default="")
 
     def run_moment(self, run_start: datetime) -> datetime:
         """Return the moment that "now" means to a run that started at `run_start`."""

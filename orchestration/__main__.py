@@ -1,4 +1,4 @@
-"""The command line of the pipeline: `python -m orchestration run [nightly|hourly]`, or `doctor`."""
+"""The command line of the pipeline: `python -m orchestration run [nightly|hourly|ml_refresh]`, or `doctor`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import argparse
 import os
 import sys
 import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from deploy.connections import ConnectionFailed, connect_clickhouse, connect_postgres
 from deploy.dagster_home import prepare_dagster_home
-from deploy.settings import SettingsError, load_settings
+from deploy.settings import Settings, SettingsError, load_settings
 from orchestration.doctor import command as doctor
+
+ML_REFRESH = "ml_refresh"
 
 
 def main() -> int:
@@ -20,7 +23,8 @@ def main() -> int:
     if arguments.command == "doctor":
         return doctor.run(arguments)
     try:
-        _check_databases()
+        settings = load_settings()
+        _check_databases(settings)
     except (SettingsError, ConnectionFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -29,7 +33,9 @@ def main() -> int:
     # Dagster and dbt take seconds to import: a wrong setting must not wait for them.
     from orchestration.run import run_job, write_stages
 
-    outcome = run_job(arguments.job, full_refresh=arguments.full_refresh)
+    day = arguments.day or settings.run_moment(datetime.now(UTC)).astimezone(UTC).date()
+    partition = day.isoformat() if arguments.job == ML_REFRESH else None
+    outcome = run_job(arguments.job, full_refresh=arguments.full_refresh, partition=partition)
     if arguments.stages:
         write_stages(outcome.stages, arguments.stages)
     for stage in outcome.stages:
@@ -43,8 +49,7 @@ def main() -> int:
     return 1
 
 
-def _check_databases() -> None:
-    settings = load_settings()
+def _check_databases(settings: Settings) -> None:
     connect_postgres(settings.postgres).close()
     connect_clickhouse(settings.clickhouse).close()
 
@@ -53,8 +58,11 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description="Run the pipeline.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run a job to its end in this process")
-    run.add_argument("job", nargs="?", choices=("nightly", "hourly"), default="nightly")
+    run.add_argument("job", nargs="?", choices=("nightly", "hourly", ML_REFRESH), default="nightly")
     run.add_argument("--full-refresh", action="store_true", help="load and build everything from scratch")
+    run.add_argument(
+        "--day", type=date.fromisoformat, help=f"of {ML_REFRESH}: the day to stand on, by default today (AS_OF)"
+    )
     run.add_argument("--stages", type=Path, metavar="FILE", help="write when each stage began and ended, as JSON")
     doctor.add_arguments(
         commands.add_parser(

@@ -14,12 +14,19 @@ from dagster import Definitions, in_process_executor, load_from_defs_folder
 
 from orchestration.dbt_manifest import dbt_command_line
 from orchestration.progress import progress_logger
-from orchestration.resources import PipelineResource
+from orchestration.resources import PipelineResource, ml_workers
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitions:
-    """Return the code location, with `resource_overrides` replacing resources by name (`pipeline`, `dbt`)."""
-    resources: dict[str, Any] = {"pipeline": PipelineResource(), "dbt": dbt_command_line()}
+    """Return the code location.
+
+    `resource_overrides` replace resources by name: `pipeline`, `dbt`, `ml_workers`.
+    """
+    resources: dict[str, Any] = {
+        "pipeline": PipelineResource(),
+        "dbt": dbt_command_line(),
+        "ml_workers": ml_workers,
+    }
     return Definitions.merge(
         load_from_defs_folder(path_within_project=Path(__file__).parent / "defs"),
         Definitions(

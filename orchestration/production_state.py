@@ -11,17 +11,8 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
-_CREATE = """
-create table if not exists ops.dbt_state
-(
-    project String,
-    built_at DateTime64(6, 'UTC'),
-    as_of DateTime64(6, 'UTC'),
-    manifest String codec(ZSTD(6))
-)
-engine = ReplacingMergeTree(built_at)
-order by project
-"""
+from orchestration.extraction.replica import Warehouse
+
 _PROJECT = "crm_analytics"
 
 
@@ -40,10 +31,25 @@ class ProductionState:
     built_at: datetime
 
 
-def keep_production_state(client: Client, state: ProductionState) -> None:
+def create_production_state(warehouse: Warehouse) -> None:
+    """Create the table of the state where it is missing."""
+    warehouse.run(f"create database if not exists ops{warehouse.on_cluster}")
+    warehouse.run(f"""
+create table if not exists ops.dbt_state{warehouse.on_cluster}
+(
+    project String,
+    built_at DateTime64(6, 'UTC'),
+    as_of DateTime64(6, 'UTC'),
+    manifest String codec(ZSTD(6))
+)
+engine = {warehouse.engine("ReplacingMergeTree")}(built_at)
+order by project
+""")
+
+
+def keep_production_state(client: Client, state: ProductionState, *, cluster: str = "") -> None:
     """Make this the state of production; the one before it is forgotten with the next merge."""
-    client.command("create database if not exists ops")
-    client.command(_CREATE)
+    create_production_state(Warehouse(client, cluster=cluster))
     row = [_PROJECT, state.built_at, state.as_of, state.manifest]
     client.insert("dbt_state", [row], database="ops", column_names=["project", "built_at", "as_of", "manifest"])
 

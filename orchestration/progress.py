@@ -16,6 +16,9 @@ from dagster import DagsterEvent, InitLoggerContext, LoggerDefinition
 PROOF = "replica_equals_crm"
 """The one check that is worth a line each night even when it passes."""
 
+_LONG_STEPS = "ml__"
+"""Begin of the names of steps that take minutes and say how far they are."""
+
 _EVENTS_ATTRIBUTE = "dagster_meta"
 _PROBLEM = re.compile(r"\b(?:WARN|ERROR|FAIL|Failure|Error)\b")
 
@@ -29,7 +32,8 @@ class ProgressFormatter(logging.Formatter):
         event: DagsterEvent | None = meta.get("dagster_event")
         if event is None:
             message = str(meta.get("orig_message") or record.getMessage())
-            return f"  {message}" if record.levelno >= logging.WARNING else ""
+            is_progress = str(meta.get("step_key") or "").startswith(_LONG_STEPS) and record.levelno >= logging.INFO
+            return f"  {message}" if is_progress or record.levelno >= logging.WARNING else ""
         return describe_event(event)
 
 

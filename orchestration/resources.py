@@ -5,11 +5,13 @@ the UI even where a setting is wrong; the run then fails with the line that name
 """
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 
-from dagster import ConfigurableResource, Failure
+from dagster import ConfigurableResource, Failure, resource
 
 from deploy.settings import Settings, SettingsError, load_settings
+from orchestration.ml.parallel import Workers
 
 
 class PipelineResource(ConfigurableResource[None]):
@@ -27,10 +29,21 @@ class PipelineResource(ConfigurableResource[None]):
         return self.settings().run_moment(run_created_at)
 
 
+@resource(description="Processes in which models are computed, started when first needed and kept for the run.")
+def ml_workers() -> Iterator[Workers]:
+    """Hold as many processes as `ML_PROCESSES` says."""
+    with Workers(PipelineResource().settings().ml_processes) as workers:
+        yield workers
+
+
 def export_warehouse(settings: Settings) -> None:
     """Put the warehouse's settings into this process's environment, where dbt's profile reads them.
 
     dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
     visible to other users of the machine.
     """
-    os.environ.update(settings.clickhouse.environment(), DBT_THREADS=str(settings.dbt_threads))
+    os.environ.update(
+        settings.clickhouse.environment(),
+        DBT_THREADS=str(settings.dbt_threads),
+        TODAY_REFRESH_SECONDS=str(settings.today_refresh_seconds),
+    )

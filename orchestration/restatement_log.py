@@ -61,10 +61,11 @@ def create_restatement_log(warehouse: Warehouse) -> None:
         return
     for table, (columns, key) in _TABLES.items():
         warehouse.run(
-            f"create table if not exists {log_table(warehouse, table)} ({columns}) engine = MergeTree order by ({key})"
+            f"create table if not exists {log_table(warehouse, table)}{warehouse.on_cluster} ({columns}) "
+            f"engine = {warehouse.engine()} order by ({key})"
         )
     warehouse.run(f"""
-create view if not exists {log_table(warehouse, "restatements")} as
+create view if not exists {log_table(warehouse, "restatements")}{warehouse.on_cluster} as
 select
     entries.mart as mart, entries.tenant_id as tenant_id, entries.month as month, entries.measure as measure,
     entries.value_from as value_from, entries.value_to as value_to, entries.records as records,

@@ -57,13 +57,20 @@ class RunOutcome:
     problems: tuple[str, ...]
 
 
-def run_job(name: str, *, full_refresh: bool) -> RunOutcome:
-    """Execute the job `name` in this process against the instance of DAGSTER_HOME."""
+def run_job(name: str, *, full_refresh: bool = False, partition: str | None = None) -> RunOutcome:
+    """Execute the job `name` in this process against the instance of DAGSTER_HOME.
+
+    Args:
+        name: of the job.
+        full_refresh: load and build everything from scratch.
+        partition: of a partitioned job, such as the day that models stand on.
+    """
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
     with contextlib.redirect_stdout(ProblemLines(sys.stdout)):
         result = job.execute_in_process(
             instance=DagsterInstance.get(),
+            partition_key=partition,
             run_config=run_config(job.graph.node_dict, full_refresh=full_refresh),
             raise_on_error=False,
         )
@@ -103,6 +110,8 @@ def stage_of_step(step_key: str) -> str:
         return step_key
     if step_key.startswith("ops__"):
         return step_key.removeprefix("ops__")
+    if step_key.startswith("ml__"):
+        return step_key.removeprefix("ml__").replace("_", " ")
     return "extraction" if step_key.startswith("crm__") else "dbt build"
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from api.reports.console import print_reports
 from api.reports.coverage import read_not_mapped
+from api.reports.forecast import read_forecast
 from api.reports.language import Language, load_language
 from api.reports.standard import read_reports
 from api.reports.tenants import Tenant, read_tenants
@@ -50,7 +51,8 @@ def _print_tenants(client: Client, wanted: str | None, language: Language) -> in
         console = Console(highlight=False, width=max(console.width, NARROWEST_READABLE))
     not_mapped = read_not_mapped(client)
     for tenant in chosen:
-        print_reports(console, tenant, list(read_reports(client, tenant, language, not_mapped)), language)
+        tables = [*read_reports(client, tenant, language, not_mapped), *read_forecast(client, tenant, language)]
+        print_reports(console, tenant, tables, language)
     return 0
 
 

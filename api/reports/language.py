@@ -79,6 +79,17 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "limit must be at least 1 and offset at least 0",
         "limit должен быть не меньше 1, а offset не меньше 0",
     ),
+    "period": ("Period", "Период"),
+    "band": ("{level} band", "интервал {level}"),
+    "forecast_beats_seasonal_naive": ("better than last year's months", "точнее повтора прошлого года"),
+    "forecast_beats_naive_when_mixed": ("better than last year's months", "точнее повтора прошлого года"),
+    "forecast_not_better_than_seasonal_naive": (
+        "last year's months: nothing was better on the past",
+        "повтор прошлого года: на прошлых данных ничто не оказалось точнее",
+    ),
+    "forecast_too_short_to_backtest": ("too short a history to test", "история слишком коротка для проверки"),
+    "forecast_no_history": ("no sales yet", "продаж ещё не было"),
+    "forecast_low_history": ("short history", "короткая история"),
     "unknown_tenant": ("tenant '{tenant}' is not among: {tenants}", "нет арендатора «{tenant}», есть: {tenants}"),
 }
 

@@ -1,6 +1,7 @@
 {#-
   Refreshes the materialized views at the end of a run that built anything, so that they agree with the marts within seconds;
-  waits for them, so that the next reader sees it.
+  waits for them, so that the next reader sees it. In a cluster this reaches one replica, as ClickHouse knows no REFRESH VIEW for
+  all of them; the others refresh by their clock.
 -#}
 {% macro refresh_views(results) -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}

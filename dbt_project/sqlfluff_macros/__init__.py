@@ -33,6 +33,46 @@ def only_changed_history(history: str, alias: str) -> str:
     return "true"
 
 
+def only_changed_slices(day: str = "day") -> str:
+    """Return the condition of a whole build."""
+    return "true"
+
+
+def only_deals_of_changed_slices() -> str:
+    """Return the condition of a whole build."""
+    return "true"
+
+
+def slice_day(day: str) -> str:
+    """Return the day that stands for a slice."""
+    return f"coalesce({day}, toDate32('1900-01-01'))"
+
+
+def slices_of_deal(deal: str) -> str:
+    """Return one slice."""
+    return f"[tuple('report', {deal}.created_day, {deal}.manager_id)]"
+
+
+def slices_of_lead(lead: str) -> str:
+    """Return one slice."""
+    return f"[tuple('report', {lead}.created_day, {lead}.manager_id)]"
+
+
+def slices_of_activity(activity: str) -> str:
+    """Return one slice."""
+    return f"[tuple('report', {activity}.completed_day, {activity}.manager_id)]"
+
+
+def slices_type() -> str:
+    """Return the type of a list of slices."""
+    return "Array(Tuple(String, Date32, String))"
+
+
+def slices_of_other_zero_rows(report: str, zero_rows: str, columns: str, figures: str, made_of_zeros: str) -> str:
+    """Return a query of slices."""
+    return f"select '{report}' as report, tenant_id, day, manager_id from {report}"
+
+
 def is_full_refresh() -> str:
     """Return that they are not."""
     return "false"

@@ -92,7 +92,7 @@ def run_trials(
         factors: one per month of history and horizon: candidates see the values divided by them.
         squared: judge by squared errors.
     """
-    cuts = tuple(cut for cut in sorted(set(config.origins)) if len(values) - cut >= _LEAST_KNOWN)
+    cuts = tuple(cut for cut in config.cut_offs(len(values)) if len(values) - cut >= _LEAST_KNOWN)
     trials = Trials(values, cuts, squared)
     every = np.ones(len(values) + config.horizon) if factors is None else factors
     for name in dict.fromkeys((NAIVE, *names)):

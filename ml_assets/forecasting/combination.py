@@ -80,7 +80,12 @@ def _expected_error(trials: Trials, name: str, cut: int, config: ForecastConfig)
 
 
 def _usual_error(name: str, months: int) -> float:
-    short, whole = _USUAL_ERRORS.get(name, (1.0, 1.0))
+    return between_short_and_long(_USUAL_ERRORS.get(name, (1.0, 1.0)), months)
+
+
+def between_short_and_long(known: tuple[float, float], months: int) -> float:
+    """Return what holds for a history of so many months, of what is known for up to 30 months and for 90 or more."""
+    short, whole = known
     towards_whole = min(max((months - _SHORT) / (_LONG - _SHORT), 0.0), 1.0)
     return short + towards_whole * (whole - short)
 
@@ -102,7 +107,7 @@ def judge(trials: Trials, config: ForecastConfig) -> Verdict:
     weights = weights_at(trials, 0, config)
     naive = trials.predictions[NAIVE, 0]
     if not trials.cuts:
-        return Verdict(NAIVE, "too_short_to_backtest", naive, config.usual_widening, 1.0, weights, None, None)
+        return Verdict(NAIVE, "too_short_to_backtest", naive, config.usual_widening[0], 1.0, weights, None, None)
     scale = trials.scale()
     naive_error = _mean_error(trials, {cut: trials.predictions[NAIVE, cut] for cut in trials.cuts}) / scale
     first_error = None
@@ -131,8 +136,9 @@ def _widening(trials: Trials, past: dict[int, Prediction], config: ForecastConfi
     )
     needed = max(float(np.quantile(ratios, _CALIBRATED_AT)) / NormalDist().inv_cdf(0.975), _NARROWEST)
     needed = min(needed, 10.0)
+    usually = between_short_and_long(config.usual_widening, len(trials.values))
     own, usual = len(past), config.widening_origins
-    logarithm = (own * np.log(needed) + usual * np.log(config.usual_widening)) / max(own + usual, 1e-9)
+    logarithm = (own * np.log(needed) + usual * np.log(usually)) / max(own + usual, 1e-9)
     return max(1.0, float(np.exp(logarithm)))
 
 

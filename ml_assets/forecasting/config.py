@@ -21,11 +21,14 @@ class ForecastConfig:
         intermittent_candidates: models of series with many empty months.
         arima_engine: `statsforecast`, or `pmdarima`, which is about thirty times slower.
         origins: cut-offs of the backtest, counted in months before the end of the history, nearest first.
+        more_origins: cut-offs besides, where the history is short: few of the others leave enough to learn from there.
+        more_origins_below: a history with fewer months than this counts as short for that.
         backtest_months: months that each cut-off is judged on, at most.
         weight_power, weight_floor: the weight of a model is 1 / (its error + floor) ** power.
         prior_origins: how many cut-offs the usual error of a model counts for beside its own; 0 ignores it.
         naive_shares: shares of the seasonal naive forecast that are mixed in, in this order, until the gate is passed.
-        usual_widening: by how much the bands of a combination are usually too narrow at 95 %.
+        usual_widening: by how much the bands of a combination are usually too narrow at 95 %, with a short history and
+            with a long one (see `between_short_and_long`).
         widening_origins: how many cut-offs that usual factor counts for beside the series' own.
         low_history_months: a series with fewer months is flagged `low_history`.
         intermittent_share: the share of empty months from which a series is intermittent.
@@ -44,12 +47,14 @@ class ForecastConfig:
     intermittent_candidates: tuple[str, ...] = ("seasonal_naive", "croston_sba", "tsb", "zero")
     arima_engine: str = "statsforecast"
     origins: tuple[int, ...] = (3, 6, 9, 12, 18)
+    more_origins: tuple[int, ...] = (15, 21)
+    more_origins_below: int = 60
     backtest_months: int = 6
     weight_power: float = 3.0
     weight_floor: float = 0.05
     prior_origins: float = 2.0
-    naive_shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
-    usual_widening: float = 1.25
+    naive_shares: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+    usual_widening: tuple[float, float] = (1.25, 1.05)
     widening_origins: float = 20.0
     low_history_months: int = 24
     intermittent_share: float = 0.4
@@ -69,7 +74,13 @@ class ForecastConfig:
         unknown = [name for name in (*self.candidates, *self.intermittent_candidates) if name not in CANDIDATES]
         if unknown:
             raise ValueError(f"unknown candidates {', '.join(unknown)}: there are {', '.join(CANDIDATES)}")
-        if not self.origins or min(self.origins) < 1 or self.backtest_months < 1:
-            raise ValueError(f"origins are {self.origins}: give months before the end, each at least 1")
+        if not self.origins or min(*self.origins, *self.more_origins, self.backtest_months) < 1:
+            given = (*self.origins, *self.more_origins)
+            raise ValueError(f"origins are {given}: give months before the end, each at least 1")
         if self.most_members < 1:
             raise ValueError(f"most_members is {self.most_members}: give at least 1")
+
+    def cut_offs(self, months: int) -> tuple[int, ...]:
+        """Return the cut-offs for a history of so many months, nearest first."""
+        more = self.more_origins if months < self.more_origins_below else ()
+        return tuple(sorted({*self.origins, *more}))

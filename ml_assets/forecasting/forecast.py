@@ -16,8 +16,8 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
+from ml_assets.calendars import working_day_factors
 from ml_assets.forecasting.backtest import NAIVE, Trials, cpu_seconds, run_trials
-from ml_assets.forecasting.calendars import working_day_factors
 from ml_assets.forecasting.candidates import Prediction, Values
 from ml_assets.forecasting.combination import CAUTIOUS, COMBINATION, Verdict, combine, half_width, judge
 from ml_assets.forecasting.config import ForecastConfig
@@ -121,7 +121,7 @@ def forecast_series(series: MonthlySeries, config: ForecastConfig) -> SeriesFore
     if not len(series.values):
         nothing = Prediction(np.zeros(config.horizon), np.zeros(config.horizon))
         trials = Trials(np.zeros(0), (), False, {(NAIVE, 0): nothing})
-        verdict = Verdict(NAIVE, "no_history", nothing, config.usual_widening, 1.0, {NAIVE: 1.0}, None, None)
+        verdict = Verdict(NAIVE, "no_history", nothing, config.usual_widening[0], 1.0, {NAIVE: 1.0}, None, None)
         return SeriesForecast(series, trials, verdict, False)
     factors = _factors_that_pay(series, config)
     names = config.intermittent_candidates if series.is_intermittent else config.candidates

@@ -8,6 +8,7 @@ weighted. Times are the tenant's own, without a zone: shifting them belongs to w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist
@@ -33,7 +34,9 @@ DEAL_COLUMNS = (
     "win_probability", "expected_amount", "landmarks",
 )  # fmt: skip
 
-PIPELINE, SERIES, BLEND = "pipeline", "series", "blend"
+PIPELINE, LEARNT, SERIES, BLEND = "pipeline", "pipeline_learnt", "series", "blend"
+# Chances by deal, of deals open at the first moment, to be won before the second; with what was known at the first.
+WinChances = Callable[[pd.Timestamp, pd.Timestamp], pd.Series]
 _DEAL_INPUT = {"tenant_id", "deal_id", "pipeline_id", "owner_id", "created_at", "closed_at", "outcome", "amount"}
 _ENTRY_INPUT = {"deal_id", "stage_id", "entered_at"}
 
@@ -54,7 +57,8 @@ class QuarterResult:
     """Frames of one run; columns as in `QUARTER_COLUMNS`, `QUARTER_BACKTEST_COLUMNS`, `DEAL_COLUMNS`.
 
     Attributes:
-        forecasts: the quarter by method (`pipeline`, `series`, `blend`) and confidence; one method is published.
+        forecasts: the quarter by method (`pipeline`, `series`, `blend`, with learnt chances also `pipeline_learnt`)
+            and confidence; one method is published.
         backtest: what each method said on the same day of earlier quarters, and what came.
         deals: every open deal with its chance to be won before the quarter ends.
     """
@@ -74,7 +78,11 @@ class _Estimate:
 
 
 def forecast_quarter(
-    deals: pd.DataFrame, stage_entries: pd.DataFrame, as_of: date, config: ForecastConfig | None = None
+    deals: pd.DataFrame,
+    stage_entries: pd.DataFrame,
+    as_of: date,
+    config: ForecastConfig | None = None,
+    win_chances: WinChances | None = None,
 ) -> QuarterResult:
     """Forecast the sum of deals won in the quarter of `as_of`, in money of the column `amount`.
 
@@ -84,6 +92,8 @@ def forecast_quarter(
         stage_entries: `deal_id`, `stage_id`, `entered_at`; a deal without any is in stage `(none)` since its creation.
         as_of: the day of the forecast; it counts as not yet begun, and whatever is dated later is not looked at.
         config: confidences, and the settings of the series forecast.
+        win_chances: chances from elsewhere, such as `ml_assets.scoring.win_chances`; asked for each day of the
+            backtest too. They take the place of the tables only where their backtest is better.
 
     Raises:
         ValueError: a column is missing or there is more than one tenant.
@@ -93,10 +103,13 @@ def forecast_quarter(
     tenant = str(known["tenant_id"].iloc[0]) if len(known) else ""
     now = pd.Timestamp(as_of)
     known = known[known["created_at"] < now]
-    pipeline, open_deals = _from_pipeline(known, entries, now)
-    estimates = {PIPELINE: pipeline, SERIES: _from_series(known, now, settings)}
-    backtest = _backtest(known, entries, now, settings)
-    weights = _weights(backtest)
+    found = _pipelines(known, entries, now, win_chances)
+    estimates = {method: estimate for method, (estimate, _) in found.items()}
+    estimates[SERIES] = _from_series(known, now, settings)
+    backtest = _backtest(known, entries, now, settings, win_chances)
+    pipeline = _better_pipeline(backtest)
+    open_deals = found[pipeline][1]
+    weights = _weights(backtest, pipeline)
     forecasts = _rows(estimates, weights, backtest, now, settings, len(_open_at(known, entries, now)))
     identity = {"tenant_id": tenant, "as_of": as_of}
     return QuarterResult(
@@ -150,8 +163,27 @@ def _open_at(known: pd.DataFrame, entries: pd.DataFrame, moment: pd.Timestamp) -
     return found
 
 
+def _pipelines(
+    known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, win_chances: WinChances | None
+) -> dict[str, tuple[_Estimate | None, pd.DataFrame]]:
+    """The quarter and its deals by the tables and, where they are given, by learnt chances."""
+    found = {PIPELINE: _from_pipeline(known, entries, now, None)}
+    if win_chances is not None:
+        found[LEARNT] = _from_pipeline(known, entries, now, win_chances(now, _quarter(now)[1]))
+    return found
+
+
+def _better_pipeline(backtest: pd.DataFrame) -> str:
+    """The tables unless learnt chances were better over the quarters that both could forecast."""
+    wide = backtest.pivot(index="origin", columns="method", values="absolute_error")
+    if LEARNT not in wide or PIPELINE not in wide:
+        return PIPELINE
+    both = wide[[PIPELINE, LEARNT]].dropna()
+    return LEARNT if len(both) and both[LEARNT].mean() < both[PIPELINE].mean() else PIPELINE
+
+
 def _from_pipeline(
-    known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp
+    known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, learnt: pd.Series | None
 ) -> tuple[_Estimate | None, pd.DataFrame]:
     start, end = _quarter(now)
     ahead = end - now
@@ -160,6 +192,9 @@ def _from_pipeline(
     if len(landmarks) < _LEAST_LANDMARKS:
         return None, open_deals.iloc[:0]
     open_deals = _with_chances(open_deals, pd.concat([seen for seen, _ in landmarks]))
+    if learnt is not None:
+        own = open_deals["deal_id"].astype(str).map(learnt)
+        open_deals["win_probability"] = own.fillna(open_deals["win_probability"]).clip(0.0, 1.0)
     open_deals["amount"] = open_deals["amount"].fillna(_usual_amount(known, now))
     open_deals["expected_amount"] = open_deals["win_probability"] * open_deals["amount"]
     chance, amount = open_deals["win_probability"].to_numpy(), open_deals["amount"].to_numpy()
@@ -243,16 +278,20 @@ def _from_series(known: pd.DataFrame, now: pd.Timestamp, config: ForecastConfig)
     return _Estimate(max(whole + float(mean.sum()), booked), spread, booked)
 
 
-def _backtest(known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, config: ForecastConfig) -> pd.DataFrame:
+def _backtest(
+    known: pd.DataFrame,
+    entries: pd.DataFrame,
+    now: pd.Timestamp,
+    config: ForecastConfig,
+    win_chances: WinChances | None,
+) -> pd.DataFrame:
     rows = []
     for back in range(1, _BACKTEST_QUARTERS + 1):
         origin = now - pd.DateOffset(months=3 * back)
         start, end = _quarter(origin)
         before = known[known["created_at"] < origin]
-        estimates = {
-            PIPELINE: _from_pipeline(before, entries, origin)[0],
-            SERIES: _from_series(before, origin, config),
-        }
+        estimates = {name: each for name, (each, _) in _pipelines(before, entries, origin, win_chances).items()}
+        estimates[SERIES] = _from_series(before, origin, config)
         actual = float(_won(known, start, end)["amount"].sum())
         rows += [
             {
@@ -266,11 +305,12 @@ def _backtest(known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, con
     return pd.DataFrame(rows, columns=columns)
 
 
-def _weights(backtest: pd.DataFrame) -> dict[str, float]:
-    """By squared inverse error over the quarters that both methods could forecast; equal without any."""
-    both = backtest.groupby("origin").filter(lambda rows: len(rows) == 2) if len(backtest) else backtest
+def _weights(backtest: pd.DataFrame, pipeline: str) -> dict[str, float]:
+    """Of one pipeline method and the series, by squared inverse error over quarters that both could forecast."""
+    rows = backtest[backtest["method"].isin([pipeline, SERIES])]
+    both = rows.groupby("origin").filter(lambda each: len(each) == 2) if len(rows) else rows
     if both.empty:
-        return {PIPELINE: 0.5, SERIES: 0.5}
+        return {pipeline: 0.5, SERIES: 0.5}
     scale = float(both["actual"].abs().mean()) or 1.0
     errors = both.groupby("method")["absolute_error"].mean() / scale
     raw = {str(method): 1 / (float(error) + _WEIGHT_FLOOR) ** 2 for method, error in errors.items()}
@@ -286,13 +326,14 @@ def _rows(
     open_deals: int,
 ) -> list[dict[str, object]]:
     present = {method: found for method, found in estimates.items() if found is not None}
-    shares = {method: weights.get(method, 0.0) for method in present}
+    shares = {method: weight for method, weight in weights.items() if method in present}
     whole = sum(shares.values()) or 1.0
     shares = {method: share / whole for method, share in shares.items()}
-    if len(present) == 2:
+    if len(shares) == 2:
         present[BLEND] = _blended(present, shares)
-    published = BLEND if BLEND in present else next(iter(present), "")
-    reason = {BLEND: "weighted_by_backtest", PIPELINE: "no_monthly_history", SERIES: "no_deal_history"}
+    published = BLEND if BLEND in present else next(iter(shares), "")
+    reason = dict.fromkeys((PIPELINE, LEARNT), "no_monthly_history")
+    reason |= {BLEND: "weighted_by_backtest", SERIES: "no_deal_history"}
     start, end = _quarter(now)
     rows: list[dict[str, object]] = []
     for method, found in present.items():
@@ -307,7 +348,7 @@ def _rows(
                     "lower": min(max(found.point - half, found.booked), found.point), "upper": found.point + half,
                     "booked": found.booked, "open_deals": open_deals,
                     "expected_open": found.expected_open, "expected_new": found.expected_new,
-                    "weight": shares.get(method, 1.0), "backtest_quarters": len(errors),
+                    "weight": 1.0 if method == BLEND else shares.get(method, 0.0), "backtest_quarters": len(errors),
                     "backtest_error": float(np.mean(np.abs(errors))) if len(errors) else None,
                     "is_published": method == published,
                     "reason": reason[method] if method == published else "candidate",
@@ -317,7 +358,7 @@ def _rows(
 
 
 def _blended(present: dict[str, _Estimate], shares: dict[str, float]) -> _Estimate:
-    pipeline = present[PIPELINE]
+    pipeline = next(present[method] for method in shares if method != SERIES)
     point = sum(shares[method] * present[method].point for method in shares)
     sd = sum(shares[method] * present[method].sd for method in shares)
     return _Estimate(point, sd, pipeline.booked, pipeline.expected_open, pipeline.expected_new)

@@ -94,7 +94,9 @@ def record_changes(warehouse: Warehouse, plan: TablePlan, mapping: Mapping) -> d
     definition = _definition(mapping, plan.table.name)
     seen_before = _comment(warehouse, plan.table.name)
     # It goes with the staged rows when they take the place of the replica, in the same instant.
-    warehouse.run(f"alter table {warehouse.loading(plan.table.name)} modify comment '{definition}'")
+    warehouse.run(
+        f"alter table {warehouse.loading(plan.table.name)}{warehouse.on_cluster} modify comment '{definition}'"
+    )
     histories = [name for name in kept if name in mapping.tables and mapping.tables[name].snapshot]
     state = latest_state(warehouse, mapping.name, plan.table.name) if histories else None
     if state is None or not existing_columns(warehouse, plan.table.name):
@@ -155,7 +157,7 @@ def refuse_to_lose_history(warehouse: Warehouse, plan: TablePlan, mapping: Mappi
 def create_history(warehouse: Warehouse, plan: TablePlan) -> None:
     """Create the table of a recorded history where it is missing, and columns that it does not have yet."""
     name = warehouse.replica(plan.table.name)
-    warehouse.run(create_statement(name, plan, if_missing=True))
+    warehouse.run(create_statement(warehouse, name, plan, if_missing=True))
     present = {column for column, _ in existing_columns(warehouse, plan.table.name)}
     for column, kind in stored_columns(plan):
         if column not in present:

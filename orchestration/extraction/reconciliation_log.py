@@ -75,7 +75,7 @@ class Reconciliation:
 def create_reconciliation_log(warehouse: Warehouse) -> None:
     """Create the log where it is missing."""
     warehouse.run(f"""
-create table if not exists {_name(warehouse)}
+create table if not exists {_name(warehouse)}{warehouse.on_cluster}
 (
     source String,
     table_name String,
@@ -93,7 +93,7 @@ create table if not exists {_name(warehouse)}
     finished_at DateTime64(6, 'UTC'),
     run_id String
 )
-engine = MergeTree
+engine = {warehouse.engine()}
 order by (source, table_name, finished_at)
 """)
 

@@ -44,11 +44,14 @@ class Warehouse:
             locked for a moment, and cleaning up after it would fail. Its user may create databases and tables.
         crm: database of the replicas.
         ops: database of the extraction state.
+        cluster: ClickHouse cluster on all of whose replicas tables are made; empty for a single server. What is said to
+            one replica after that, they tell each other: only what creates, drops, exchanges or renames is said to all.
     """
 
     client: Client
     crm: str = "crm"
     ops: str = "ops"
+    cluster: str = ""
 
     def replica(self, table: str) -> str:
         """Return the quoted name of a replica."""
@@ -57,6 +60,20 @@ class Warehouse:
     def loading(self, table: str) -> str:
         """Return the quoted name of the table that a load of `table` is staged in."""
         return f"{quote_identifier(self.crm)}.{quote_identifier(f'{table}__loading')}"
+
+    @property
+    def on_cluster(self) -> str:
+        """Return the clause, with a blank before it, that makes a statement run on every replica."""
+        return f" on cluster {quote_identifier(self.cluster)}" if self.cluster else ""
+
+    def engine(self, name: str = "MergeTree") -> str:
+        """Return the name of a table engine, of its replicated kind in a cluster."""
+        return f"Replicated{name}" if self.cluster else name
+
+    def sync(self, table: str) -> None:
+        """Wait until every replica of the cluster holds all rows of a table: an exchange would show readers a part."""
+        if self.cluster:
+            self.run(f"system sync replica{self.on_cluster} {table}")
 
     def rows(self, query: str, **parameters: Any) -> Sequence[Sequence[Any]]:
         """Return the rows of a query; `{name:Type}` in it stands for a parameter."""
@@ -108,7 +125,9 @@ def create_databases(warehouse: Warehouse) -> None:
         ExtractionError: one exists with an engine that cannot exchange tables.
     """
     for database in (warehouse.crm, warehouse.ops):
-        warehouse.run(f"create database if not exists {quote_identifier(database)} engine = Atomic")
+        warehouse.run(
+            f"create database if not exists {quote_identifier(database)}{warehouse.on_cluster} engine = Atomic"
+        )
     wrong = warehouse.rows(
         "select name, engine from system.databases where name in ({crm:String}, {ops:String}) "
         "and engine not in ('Atomic', 'Replicated', 'Shared')",
@@ -169,7 +188,8 @@ def staging_table(warehouse: Warehouse, plan: TablePlan, *, whole: bool) -> Iter
     """
     _drop_loading(warehouse, plan)
     loading = warehouse.loading(plan.table.name)
-    warehouse.run(create_statement(loading, plan) if whole else _changes_statement(loading, plan))
+    statement = create_statement if whole else _changes_statement
+    warehouse.run(statement(warehouse, loading, plan))
     try:
         yield
     finally:
@@ -179,10 +199,10 @@ def staging_table(warehouse: Warehouse, plan: TablePlan, *, whole: bool) -> Iter
 
 
 def _drop_loading(warehouse: Warehouse, plan: TablePlan) -> None:
-    warehouse.run(f"drop table if exists {warehouse.loading(plan.table.name)} sync")
+    warehouse.run(f"drop table if exists {warehouse.loading(plan.table.name)}{warehouse.on_cluster} sync")
 
 
-def create_statement(name: str, plan: TablePlan, *, if_missing: bool = False) -> str:
+def create_statement(warehouse: Warehouse, name: str, plan: TablePlan, *, if_missing: bool = False) -> str:
     """Return the DDL of the staging table of a load, which becomes the replica when it is published whole."""
     body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in plan.replica_columns)
     stored = " ".join(CHECKSUM_COLUMN)
@@ -191,15 +211,18 @@ def create_statement(name: str, plan: TablePlan, *, if_missing: bool = False) ->
     partition = f"\npartition by toYYYYMM({plan.table.partition_column})" if plan.table.partition_column else ""
     create = "create table if not exists" if if_missing else "create table"
     return (
-        f"{create} {name}\n(\n    {body},\n    {stored} default {checksum(plan)}\n)\n"
-        f"engine = ReplacingMergeTree(_version, _deleted){partition}\norder by ({key})"
+        f"{create} {name}{warehouse.on_cluster}\n(\n    {body},\n    {stored} default {checksum(plan)}\n)\n"
+        f"engine = {warehouse.engine('ReplacingMergeTree')}(_version, _deleted){partition}\norder by ({key})"
     )
 
 
-def _changes_statement(name: str, plan: TablePlan) -> str:
+def _changes_statement(warehouse: Warehouse, name: str, plan: TablePlan) -> str:
     """Return the DDL of a staging table for some rows: without the partitions and checksums of a replica."""
     body = ",\n    ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in plan.replica_columns)
-    return f"create table {name}\n(\n    {body}\n)\nengine = MergeTree\norder by ({column_names(plan.table.key)})"
+    return (
+        f"create table {name}{warehouse.on_cluster}\n(\n    {body}\n)\nengine = {warehouse.engine()}\n"
+        f"order by ({column_names(plan.table.key)})"
+    )
 
 
 def inspect_loading(warehouse: Warehouse, plan: TablePlan) -> Staged:
@@ -237,11 +260,12 @@ def publish_whole(warehouse: Warehouse, plan: TablePlan, *, replaces: bool) -> N
     loading, replica = warehouse.loading(plan.table.name), warehouse.replica(plan.table.name)
     # Rows that arrive by hand must not get a checksum that fits.
     warehouse.run(f"alter table {loading} modify column {CHECKSUM_COLUMN[0]} remove default")
+    warehouse.sync(loading)
     if replaces:
-        warehouse.run(f"exchange tables {loading} and {replica}")
+        warehouse.run(f"exchange tables {loading} and {replica}{warehouse.on_cluster}")
         _drop_loading(warehouse, plan)
     else:
-        warehouse.run(f"rename table {loading} to {replica}")
+        warehouse.run(f"rename table {loading} to {replica}{warehouse.on_cluster}")
 
 
 def publish_changes(warehouse: Warehouse, plan: TablePlan, *, held: str | None = None) -> int:

@@ -53,7 +53,7 @@ class ExtractionState:
 def create_state_table(warehouse: Warehouse) -> None:
     """Create the log where it is missing."""
     warehouse.run(f"""
-create table if not exists {_name(warehouse)}
+create table if not exists {_name(warehouse)}{warehouse.on_cluster}
 (
     source String,
     table_name String,
@@ -69,7 +69,7 @@ create table if not exists {_name(warehouse)}
     mapping_hash String,
     source_identity String
 )
-engine = MergeTree
+engine = {warehouse.engine()}
 order by (source, table_name, finished_at)
 """)
 

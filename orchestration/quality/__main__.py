@@ -49,7 +49,8 @@ def _accept(table: str) -> int:
     if table not in load_suites():
         return _fail(f"table '{table}' is not among: {', '.join(load_suites())}")
     try:
-        accepted = accept_counts(Warehouse(connect_clickhouse(load_clickhouse_settings())), table)
+        settings = load_clickhouse_settings()
+        accepted = accept_counts(Warehouse(connect_clickhouse(settings), cluster=settings.cluster), table)
     except DatabaseError as error:
         if "UNKNOWN_TABLE" in str(error) or "UNKNOWN_DATABASE" in str(error):
             return _fail("no rows were counted yet: run the nightly job first")

@@ -39,7 +39,7 @@ class TenantFigure:
 def create_row_counts(warehouse: Warehouse) -> None:
     """Create the log of row counts where it is missing; it forgets after two years."""
     warehouse.run(f"""
-create table if not exists {_log(warehouse)}
+create table if not exists {_log(warehouse)}{warehouse.on_cluster}
 (
     table_name String,
     tenant_id String,
@@ -48,7 +48,7 @@ create table if not exists {_log(warehouse)}
     counted_at DateTime64(6, 'UTC'),
     run_id String
 )
-engine = MergeTree
+engine = {warehouse.engine()}
 order by (table_name, tenant_id, counted_at)
 ttl toDateTime(counted_at) + toIntervalYear(2)
 """)

@@ -1,9 +1,9 @@
 """`make mutate`: break the metric rules one by one and see whether their unit tests notice.
 
-For each mutation, the unit tests of its rule run on a copy of the dbt project in which the rule is broken, on an
-embedded ClickHouse without data. A mutation is killed when a test fails for its rows. It survives when all pass; it is
-void when the broken SQL does not run, as then nothing was tested, or when its text is no longer there. All of these
-but the killed ones make the exit code 1.
+Each mutation is applied to a copy of the dbt project, and the unit tests of its rule run on an embedded ClickHouse
+without data. A mutation is killed when a test fails for its rows. It survives when all pass; it is void when the broken
+SQL does not run, as then nothing was tested, or when its text is no longer there. Any that is not killed makes the exit
+code 1.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from queue import SimpleQueue
 
 from deploy.embedded.clickhouse import RunningClickHouse, start_clickhouse
-from deploy.settings import REPOSITORY
+from orchestration.dbt_manifest import PROJECT_FOLDER, load_dbt_project
 from tests.mutations.mutation import DoesNotApply, Mutation, read_mutations
+from tests.mutations.rounds import Trial, plan_rounds, plan_trials
 from tests.mutations.rules import read_rules
 
-_PROJECT = REPOSITORY / "dbt_project"
 _USER, _PASSWORD = "mutations", "mutations"
 
 
@@ -50,9 +51,13 @@ class Outcome:
     why: str
 
 
+class DbtFailed(Exception):
+    """dbt ended before it ran a test; holds what it printed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of the dbt project in which one mutation after the other is tried.
+    """A copy of the dbt project in which one round of mutations after the other is tried.
 
     Attributes:
         folder: of the copy, with room for dbt's target beside the project.
@@ -106,89 +111,108 @@ class Copy:
             if result["unique_id"].startswith("unit_test.")
         }
 
-    def outcome(self, mutation: Mutation, tests: Sequence[str]) -> Outcome:
-        """Break the copy by a mutation, run the tests, and mend it again."""
-        path = self.project / mutation.file
-        whole = path.read_text(encoding="utf-8")
+    def outcomes(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Try mutations that change different models, together."""
+        fitting, outcomes = [], []
+        for trial in trials:
+            try:
+                trial.mutation.applied((PROJECT_FOLDER / trial.mutation.file).read_text(encoding="utf-8"))
+                fitting.append(trial)
+            except DoesNotApply as problem:
+                outcomes.append(Outcome(trial.mutation, Verdict.VOID, str(problem)))
+        if not fitting:
+            return outcomes
         try:
-            path.write_text(mutation.applied(whole), encoding="utf-8")
-            statuses = self.statuses(tests)
-        except DoesNotApply as problem:
-            return Outcome(mutation, Verdict.VOID, str(problem))
+            with self._broken(fitting):
+                statuses = self.statuses(sorted({test for trial in fitting for test in trial.tests}))
         except DbtFailed as problem:
-            return Outcome(mutation, Verdict.VOID, f"dbt refuses the project: {problem}")
+            if len(fitting) > 1:
+                return outcomes + [outcome for trial in fitting for outcome in self.outcomes([trial])]
+            return [*outcomes, Outcome(fitting[0].mutation, Verdict.VOID, f"dbt refuses the project: {problem}")]
+        return outcomes + [judged(trial, statuses) for trial in fitting]
+
+    @contextmanager
+    def _broken(self, trials: Sequence[Trial]) -> Iterator[None]:
+        """Hold the copy with these mutations."""
+        whole = {}
+        for mutation in (trial.mutation for trial in trials):
+            path = self.project / mutation.file
+            whole[path] = path.read_text(encoding="utf-8")
+            path.write_text(mutation.applied(whole[path]), encoding="utf-8")
+        try:
+            yield
         finally:
-            path.write_text(whole, encoding="utf-8")
-        return judged(mutation, statuses)
+            for path, text in whole.items():
+                path.write_text(text, encoding="utf-8")
 
 
-class DbtFailed(Exception):
-    """dbt ended before it ran a test; holds what it printed."""
-
-
-def judged(mutation: Mutation, statuses: dict[str, str]) -> Outcome:
+def judged(trial: Trial, statuses: dict[str, str]) -> Outcome:
     """Return what the statuses of its tests make of a mutation."""
-    failed, broken = (sorted(test for test, had in statuses.items() if had == status) for status in ("fail", "error"))
+    had = {test: statuses.get(test, "") for test in trial.tests}
+    failed, broken = (sorted(test for test in had if had[test] == status) for status in ("fail", "error"))
     if failed:
-        return Outcome(mutation, Verdict.KILLED, ", ".join(failed))
+        return Outcome(trial.mutation, Verdict.KILLED, ", ".join(failed))
     if broken:
-        return Outcome(mutation, Verdict.VOID, f"the SQL does not run in {', '.join(broken)}")
-    return Outcome(mutation, Verdict.SURVIVED, f"passed: {', '.join(sorted(statuses)) or 'no test ran'}")
+        return Outcome(trial.mutation, Verdict.VOID, f"the SQL does not run in {', '.join(broken)}")
+    return Outcome(trial.mutation, Verdict.SURVIVED, f"passed: {', '.join(sorted(had)) or 'no test of the rule ran'}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try the mutations; return the exit code."""
     parser = argparse.ArgumentParser(prog="make mutate", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--rule", action="append", help="only mutations of this rule; may be given again")
-    parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="how many run at once")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="how many runs of dbt at once")
     chosen = parser.parse_args(arguments)
     mutations = [each for each in read_mutations() if chosen.rule is None or each.rule in chosen.rule]
     if not mutations:
         print(f"error: no mutation breaks {', '.join(chosen.rule)}", file=sys.stderr)
         return 1
+    manifest = json.loads(Path(load_dbt_project().manifest_path).read_text(encoding="utf-8"))
+    trials = plan_trials(mutations, read_rules(), manifest)
     with tempfile.TemporaryDirectory(prefix="crm-analytics-mutations-") as folder:
-        return _report(_try_all(mutations, chosen.workers, Path(folder)))
+        return _report(_try_all(trials, chosen.workers, Path(folder)))
 
 
-def _try_all(mutations: Sequence[Mutation], workers: int, folder: Path) -> list[Outcome]:
-    tests = {rule.id: rule.dbt_tests for rule in read_rules()}
+def _try_all(trials: Sequence[Trial], workers: int, folder: Path) -> list[Outcome]:
     started = time.monotonic()
+    rounds = plan_rounds(trials)
     with ExitStack() as stack:
         server = stack.enter_context(start_clickhouse(folder / "clickhouse", user=_USER, password=_PASSWORD))
         copies: SimpleQueue[Copy] = SimpleQueue()
-        for number in range(workers):
+        for number in range(min(workers, len(rounds))):
             copy = Copy(folder / str(number), number, server)
-            shutil.copytree(_PROJECT, copy.project, ignore=shutil.ignore_patterns("target", "logs"))
+            shutil.copytree(PROJECT_FOLDER, copy.project, ignore=shutil.ignore_patterns("target", "logs"))
             copies.put(copy)
 
-        def tried(mutation: Mutation) -> Outcome:
+        def tried(together: list[Trial]) -> list[Outcome]:
             copy = copies.get()
             try:
-                outcome = copy.outcome(mutation, tests[mutation.rule])
+                outcomes = copy.outcomes(together)
             finally:
                 copies.put(copy)
             seconds = time.monotonic() - started
-            print(f"{seconds:6.0f} s  {outcome.verdict:9} {mutation.rule:26} {outcome.why}", flush=True)
-            return outcome
+            for outcome in outcomes:
+                print(f"{seconds:5.0f} s  {outcome.verdict:9} {outcome.mutation.rule:24} {outcome.why}", flush=True)
+            return outcomes
 
         whole = copies.get()
-        needed = sorted({test for mutation in mutations for test in tests[mutation.rule]})
-        statuses = whole.statuses(needed)
+        statuses = whole.statuses(sorted({test for trial in trials for test in trial.tests}))
         copies.put(whole)
         failing = sorted(test for test, status in statuses.items() if status != "pass")
         if failing or not statuses:
-            raise SystemExit(f"error: without a mutation these do not pass: {', '.join(failing) or 'no test ran'}")
+            raise SystemExit(f"error: with nothing broken these do not pass: {', '.join(failing) or 'no test ran'}")
         print(
-            f"{time.monotonic() - started:6.0f} s  {len(statuses)} unit tests pass as long as nothing is broken",
+            f"{time.monotonic() - started:5.0f} s  {len(statuses)} unit tests pass with nothing broken; "
+            f"{len(trials)} mutations in {len(rounds)} runs of dbt",
             flush=True,
         )
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(tried, mutations))
+            return [outcome for outcomes in pool.map(tried, rounds) for outcome in outcomes]
 
 
 def _report(outcomes: Sequence[Outcome]) -> int:
-    counts = {verdict: sum(outcome.verdict is verdict for outcome in outcomes) for verdict in Verdict}
-    print(", ".join(f"{count} {verdict.lower()}" for verdict, count in counts.items()))
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    print(", ".join(f"{counts[verdict]} {verdict.lower()}" for verdict in Verdict))
     for outcome in outcomes:
         if outcome.verdict is not Verdict.KILLED:
             change = outcome.mutation

@@ -11,24 +11,35 @@
 {#- Creates the log; a hook at the start of each run. -#}
 {% macro create_build_log() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'retry'] -%}
-        {%- do run_query("create database if not exists " ~ generate_schema_name('ops', none)) -%}
+        {%- do run_query("create database if not exists " ~ generate_schema_name('ops', none) ~ on_each_replica()) -%}
         {%- do run_query(
-            "create table if not exists " ~ model_builds() ~ " (relation String, entity LowCardinality(String), "
+            "create table if not exists " ~ model_builds() ~ on_each_replica() ~ " (relation String, entity LowCardinality(String), "
             ~ "definition String, reason_for_whole_build String, read_until Map(String, Int64), built_at DateTime64(6, 'UTC'), "
-            ~ "invocation_id String) engine = MergeTree order by (relation, built_at)"
+            ~ "invocation_id String) engine = " ~ ('Replicated' if on_each_replica() else '') ~ "MergeTree order by (relation, built_at)"
         ) -%}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Logs a finished build with what its changed keys had been found by. -#}
-{% macro log_build(relation, entity, definition, reason) -%}
+{#- Logs a finished build with what its changed keys had been found by, once per entity that the model follows. -#}
+{% macro log_build(relation, definition, reason) -%}
     {#- The keys of a try may not be there, and nothing follows it. -#}
     {%- if target.name == 'dev' %}{{ return('') }}{% endif -%}
+    {%- do log_read(relation, followed_by(model).entities, definition, reason) -%}
+{%- endmacro %}
+
+{#- Adds one row per entity to the log. Args: `name`, who has followed the sources. -#}
+{% macro log_read(name, entities, definition, reason) -%}
+    {%- set rows = [] -%}
+    {%- for entity in entities -%}
+        {%- do rows.append(
+            "select '" ~ entity ~ "' as entity, any(read_until) as read_until from " ~ changed_keys_relation(entity)
+            ~ " where tenant_id = ''"
+        ) -%}
+    {%- endfor -%}
     {#- Later than the build before, whatever the clock says: the last build is the one that counts. -#}
     {%- do run_query(
-        "insert into " ~ model_builds() ~ " select '" ~ relation ~ "', '" ~ entity ~ "', '" ~ definition ~ "', '"
-        ~ (reason or '') ~ "', (select any(read_until) from " ~ changed_keys_relation(entity) ~ " where tenant_id = ''), "
-        ~ "greatest(now64(6, 'UTC'), (select max(built_at) + toIntervalMicrosecond(1) from " ~ model_builds()
-        ~ " where relation = '" ~ relation ~ "')), '" ~ invocation_id ~ "'"
+        "insert into " ~ model_builds() ~ " select '" ~ name ~ "', entity, '" ~ definition ~ "', '" ~ (reason or '')
+        ~ "', read_until, greatest(now64(6, 'UTC'), (select max(built_at) + toIntervalMicrosecond(1) from " ~ model_builds()
+        ~ " where relation = '" ~ name ~ "')), '" ~ invocation_id ~ "' from (" ~ rows | join(' union all ') ~ ")"
     ) -%}
 {%- endmacro %}

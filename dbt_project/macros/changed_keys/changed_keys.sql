@@ -3,21 +3,31 @@
 
   The model is written as if it were always built whole. Where it reads a large input it adds `only_changed(…)`, which limits
   it to the keys of `int_changed_<entity>`; a whole build takes that condition out again. Settings: `meta.changed_by` is the
-  entity (deals, leads, activities); the table has one or more rows per key of it.
+  entity (deals, leads, activities); the table has one or more rows per key of it. A model without it is a report, which is
+  built by slices: `only_changed_slices()`.
 
   Built by changed keys, the table is first cloned (parts are linked, not copied), the changed keys are deleted from the
   clone and inserted anew, and the clone takes the table's place in one step: readers see the old rows or the new ones,
   and a build that breaks off leaves the table as it was. How far the build has read is logged after that, so a crash in
   between only means doing it again.
+
+  In a cluster the clone is filled by the replica that the build talks to, which alone is sure to have all parts of the table,
+  and the others take it over; a delete that each of them ran for itself might come after the insert.
 -#}
 {% materialization changed_keys, adapter='clickhouse' %}
-    {%- set entity = config.get('meta')['changed_by'] -%}
+    {%- set entity = entity_of(model) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type='table') -%}
     {%- set replacement = make_backup_relation(target, 'table') -%}
     {%- set whole_sql = without_changed_keys(sql) -%}
     {%- set definition = definition_of(whole_sql) -%}
     {%- set has_contract = config.get('contract').enforced -%}
+    {%- if whole_sql == sql and flags.WHICH in ['run', 'build', 'retry'] -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ " is built by changed keys and limits no input to them; add only_changed(…), or only_changed_slices() to a"
+            ~ " report that int_changed_slices knows, or make it a table"
+        ) -%}
+    {%- endif -%}
     {%- set reason = why_built_whole(existing, entity, definition) -%}
 
     {{ drop_relation_if_exists(load_cached_relation(replacement)) }}
@@ -31,17 +41,15 @@
         {% call statement('main') %}{{ get_create_table_as_sql(False, replacement, whole_sql) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}
     {% else %}
-        {%- set key = entity_key(entity) | join(', ') -%}
         {% do clickhouse__create_empty_table(False, replacement, whole_sql, has_contract) %}
-        {% do run_query("alter table " ~ replacement ~ on_cluster_clause(replacement) ~ " attach partition all from " ~ existing) %}
+        {% do run_query("alter table " ~ replacement ~ " attach partition all from " ~ existing) %}
         {% do run_query(
-            "delete from " ~ replacement ~ on_cluster_clause(replacement)
-            ~ " where (" ~ key ~ ") in (select " ~ key ~ " from " ~ changed_keys_relation(entity) ~ ")"
+            "delete from " ~ replacement ~ " where (" ~ model_key(entity) | join(', ') ~ ") in (" ~ changed_keys_of(entity, model.name) ~ ")"
         ) %}
         {% call statement('main') %}{{ clickhouse__insert_into(replacement, sql, has_contract) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}
     {% endif %}
-    {% do log_build(target, entity, definition, reason) %}
+    {% do log_build(target, definition, reason) %}
 
     {% do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=True)) %}
     {% do persist_docs(target, model) %}
@@ -57,13 +65,22 @@
     {%- if should_full_refresh() %}{{ return('asked for') }}{% endif -%}
     {%- if target.name == 'dev' %}{{ return('an analyst tries it: keys change with production, not with the try') }}{% endif -%}
     {%- set last = run_query(
-        "select argMax(definition, built_at) from " ~ model_builds() ~ " where relation = '" ~ this ~ "' having count() > 0"
+        "select argMax(definition, built_at) from " ~ model_builds() ~ " where relation = '" ~ this
+        ~ "' having count() > 0"
     ).rows -%}
     {%- if not last %}{{ return('no build is on record') }}{% endif -%}
     {%- if last[0][0] != definition %}{{ return('the model was edited') }}{% endif -%}
-    {%- set changed = changed_keys_relation(entity) -%}
+    {#- Then slices that its records left are not known. -#}
+    {%- set tables = followed_by(model).tables -%}
+    {%- if tables and run_query(
+        "select count() from " ~ model_builds() ~ " where relation in (" ~ tables | join(', ') ~ ") and reason_for_whole_build != ''"
+        ~ " and built_at > (select max(built_at) from " ~ model_builds() ~ " where relation = '" ~ this ~ "')"
+    ).rows[0][0] -%}
+        {{ return('a model above was built whole') }}
+    {%- endif -%}
     {%- set counts = run_query(
-        "select (select count() from " ~ changed ~ "), (select uniq(" ~ entity_key(entity) | join(', ') ~ ") from " ~ existing ~ ")"
+        "select (select count() from (" ~ changed_keys_of(entity, model.name) ~ ")), "
+        ~ "(select uniq(" ~ model_key(entity) | join(', ') ~ ") from " ~ existing ~ ")"
     ).rows[0] -%}
     {#- Above that, sorting out the changed rows costs more than making all of them. -#}
     {%- if counts[0] * 3 > counts[1] %}{{ return('a third of the keys changed') }}{% endif -%}

@@ -46,13 +46,52 @@
     {{ return(modules.re.sub('(?s)/[*] changed keys [*]/.*?/[*] end of changed keys [*]/', 'true', sql)) }}
 {%- endmacro %}
 
-{#- Returns the columns of an entity's key, the tenant first. -#}
+{#- Returns the columns of a key in the list of changed ones, the tenant first. -#}
 {% macro entity_key(entity) -%}
     {{ return({
         'deals': ['tenant_id', 'deal_id'],
         'leads': ['tenant_id', 'lead_id'],
         'activities': ['tenant_id', 'activity_id'],
+        'slices': ['tenant_id', 'day', 'manager_id'],
     }[entity]) }}
+{%- endmacro %}
+
+{#- Returns the expressions of the same key in the table of a model. -#}
+{% macro model_key(entity) -%}
+    {{ return(['tenant_id', slice_day('day'), 'manager_id'] if entity == 'slices' else entity_key(entity)) }}
+{%- endmacro %}
+
+{#- Returns the query of the changed keys of a model. Args: `name`, of the model. -#}
+{% macro changed_keys_of(entity, name) -%}
+    {%- set keys = 'select ' ~ entity_key(entity) | join(', ') ~ ' from ' ~ changed_keys_relation(entity) -%}
+    {{ return(keys ~ " where report = '" ~ name ~ "'" if entity == 'slices' else keys) }}
+{%- endmacro %}
+
+{#- Returns the entity whose list of changed keys a model is built by: reports are built by slices. -#}
+{% macro entity_of(node) -%}
+    {{ return(node.config.get('meta', {}).get('changed_by', 'slices')) }}
+{%- endmacro %}
+
+{#-
+  Returns the entities whose changes a model follows: its own, or for a report those of the models that it is made of.
+  For a report also the names of their tables.
+-#}
+{% macro followed_by(node) -%}
+    {%- if entity_of(node) != 'slices' -%}{{ return({'entities': [entity_of(node)], 'tables': []}) }}{%- endif -%}
+    {%- set above, entities, tables = [node.unique_id], [], [] -%}
+    {%- for unused in graph.nodes -%}
+        {%- if loop.index0 < above | length -%}
+            {%- for parent in graph.nodes[above[loop.index0]].depends_on.nodes
+                if parent in graph.nodes and parent not in above and not graph.nodes[parent].name.startswith('int_changed_') -%}
+                {%- do above.append(parent) -%}
+                {%- if graph.nodes[parent].config.materialized == 'changed_keys' -%}
+                    {%- do entities.append(entity_of(graph.nodes[parent])) -%}
+                    {%- do tables.append("'`" ~ graph.nodes[parent].schema ~ '`.`' ~ graph.nodes[parent].alias ~ "`'") -%}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return({'entities': entities | unique | list, 'tables': tables}) }}
 {%- endmacro %}
 
 {#- Returns the table of an entity's changed keys, found without ref() as a materialization must not add dependencies. -#}

@@ -66,18 +66,19 @@
     {{ return('true' if run_query(others).rows[0][0] else 'false') }}
 {%- endmacro %}
 
-{#- Returns SQL of the last build of each model of the entity that has a table, or nothing. -#}
+{#- Returns SQL of the last build of each model that follows the entity and has a table, or nothing. -#}
 {% macro _last_builds(entity) -%}
-    {%- set names = [] -%}
+    {#- Not only models follow the sources: tests do, by the same keys (see proven.sql). -#}
+    {%- set names = ["'tests'"] -%}
     {%- for node in graph.nodes.values()
         if node.resource_type == 'model' and node.config.get('materialized') == 'changed_keys'
-        and node.config.get('meta', {}).get('changed_by') == entity -%}
+        and entity in followed_by(node).entities -%}
         {%- set relation = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) -%}
         {%- if relation is not none -%}{%- do names.append("'" ~ relation ~ "'") -%}{%- endif -%}
     {%- endfor -%}
-    {%- if not names -%}{{ return('') }}{%- endif -%}
+    {%- if names | length == 1 -%}{{ return('') }}{%- endif -%}
     {%- set builds = "select relation, argMax(read_until, built_at) as read_until from " ~ model_builds()
-        ~ " where relation in (" ~ names | join(', ') ~ ") group by relation" -%}
+        ~ " where entity = '" ~ entity ~ "' and relation in (" ~ names | join(', ') ~ ") group by relation" -%}
     {{ return(builds if run_query("select count() from (" ~ builds ~ ")").rows[0][0] else '') }}
 {%- endmacro %}
 

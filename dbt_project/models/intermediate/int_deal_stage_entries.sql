@@ -24,34 +24,27 @@ with history as (
         and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
 ),
 
--- Filtered here: below, the alias ordinal would take the place of the column in the condition.
-first_changes as (
-    select * from history
-    where ordinal = 1 and from_stage_id is not null
+-- The first change makes two rows where it names the stage that it left.
+with_first_stages as (
+    select
+        *,
+        arrayJoin(if(ordinal = 1 and from_stage_id is not null, [true, false], [true])) as is_recorded
+    from history
 ),
 
 entries as (
     select
-        tenant_id,
-        deal_id,
-        toNullable(history_id) as history_id,
-        ordinal,
-        pipeline_id,
-        stage_id,
-        changed_at as entered_at,
-        is_observed
-    from history
-    union all
-    select
-        tenant_id,
-        deal_id,
-        null as history_id,
-        0 as ordinal,
-        pipeline_id,
-        assumeNotNull(from_stage_id) as stage_id,
-        least(deal_created_at, changed_at) as entered_at,
-        is_observed
-    from first_changes
+        history.tenant_id as tenant_id,
+        history.deal_id as deal_id,
+        if(history.is_recorded, toNullable(history.history_id), null) as history_id,
+        if(history.is_recorded, history.ordinal, 0) as ordinal,
+        history.pipeline_id as pipeline_id,
+        if(history.is_recorded, history.stage_id, assumeNotNull(history.from_stage_id)) as stage_id,
+        if(
+            history.is_recorded, history.changed_at, least(history.deal_created_at, history.changed_at)
+        ) as entered_at,
+        history.is_observed as is_observed
+    from with_first_stages as history
 )
 
 select

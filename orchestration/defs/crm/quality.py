@@ -68,7 +68,8 @@ def quality(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> 
     started = datetime.now(UTC)
     now = max(started, pipeline.run_moment(started))
     try:
-        warehouse = Warehouse(connect_clickhouse(pipeline.settings().clickhouse))
+        settings = pipeline.settings().clickhouse
+        warehouse = Warehouse(connect_clickhouse(settings), cluster=settings.cluster)
     except ConnectionFailed as error:
         raise Failure(description=str(error), allow_retries=False) from None
     docs = docs_folder(local_home())

@@ -48,7 +48,8 @@ def replica_session(
         mapping = load_mapping(settings.crm_mapping)
         client = connect_clickhouse(settings.clickhouse)
         with connect_postgres(settings.postgres) as crm:
-            yield ReplicaSession(crm, Warehouse(client), mapping, settings.extraction_transport)
+            warehouse = Warehouse(client, cluster=settings.clickhouse.cluster)
+            yield ReplicaSession(crm, warehouse, mapping, settings.extraction_transport)
     except ConnectionFailed as error:
         _retry_or_fail(context, error)
     except ExtractionError as error:

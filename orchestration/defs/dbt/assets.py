@@ -31,6 +31,7 @@ _GROUPS = {
     "log": "marts_log",
     "reports": "marts_reports",
     "quality": "marts_quality",
+    "ml": "marts_ml",
 }
 
 
@@ -85,7 +86,8 @@ def warehouse_models(
         # A failed build has raised by now; a part of the models is not the state of production.
         if context.selected_asset_keys == context.assets_def.keys:
             manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")
-            keep_production_state(client, ProductionState(manifest, as_of, datetime.now(UTC)))
+            state = ProductionState(manifest, as_of, datetime.now(UTC))
+            keep_production_state(client, state, cluster=settings.clickhouse.cluster)
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:

@@ -42,10 +42,7 @@ def build(access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments:
         cwd=REPOSITORY,
         env={
             **os.environ,
-            "CLICKHOUSE_HOST": access.host,
-            "CLICKHOUSE_PORT": str(access.port),
-            "CLICKHOUSE_USER": access.username,
-            "CLICKHOUSE_PASSWORD": access.password.get_secret_value(),
+            **access.environment(),
         },
         capture_output=True,
         text=True,

@@ -9,7 +9,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.settings import REPOSITORY
-from tests.integration.pipeline.conftest import Company
+from orchestration.extraction.mapping import load_mapping
+from orchestration.extraction.plan import plan_table
+from orchestration.extraction.replica import create_statement
+from orchestration.extraction.source_catalog import SourceCatalog
 
 SOURCE = re.compile(r"\{\{ source\('crm', '(\w+)'\) \}\}")
 # The models of versions tell what a load brought; everything else reads what holds now.
@@ -20,30 +23,29 @@ MODELS = sorted(
 )
 
 
-@pytest.fixture
-def versions(company: Company, clickhouse_client: Client, clickhouse_prefix: str) -> str:
-    """Return a database with every replica empty, whose parts are never merged."""
-    assert company.outputs
-    clickhouse_client.command(f"create database {clickhouse_prefix}crm")
-    return f"{clickhouse_prefix}crm"
+# Of no CRM: each replica then has the types of the canonical table.
+NOTHING_MAPPED = load_mapping("demo").model_copy(update={"tables": {}})
+NO_CRM = SourceCatalog(identity="", tables={})
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
-def test_staging_holds_the_newest_live_version(clickhouse_client: Client, versions: str, model: Path) -> None:
+def test_staging_holds_the_newest_live_version(clickhouse_client: Client, clickhouse_prefix: str, model: Path) -> None:
     sql = model.read_text(encoding="utf-8")
     (table,) = SOURCE.findall(sql)
-    replica = f"{versions}.{table}"
-    clickhouse_client.command(f"create table {replica} as crm.{table}")
+    database = f"{clickhouse_prefix}crm"
+    replica = f"{database}.{table}"
+    clickhouse_client.command(f"create database {database}")
+    plan = plan_table(NOTHING_MAPPED, table, NO_CRM)
+    clickhouse_client.command(create_statement(replica, plan))
     clickhouse_client.command(f"system stop merges {replica}")
     types = {name: kind for name, kind, *_ in clickhouse_client.query(f"describe table {replica}").result_rows}
-    query = "select sorting_key from system.tables where database = {database:String} and name = {table:String}"
-    parameters = {"database": versions, "table": table}
-    key = clickhouse_client.query(query, parameters=parameters).result_rows[0][0].split(", ")
     for name, version, deleted in (("new", 1, 0), ("new", 2, 0), ("old", 1, 0), ("old", 2, 1)):
         day = "2026-01-02" if name == "new" else "2026-01-01"
-        values = [f"cast('{day if types[column] == 'Date32' else name}' as {types[column]})" for column in key]
+        values = [
+            f"cast('{day if types[column] == 'Date32' else name}' as {types[column]})" for column in plan.table.key
+        ]
         clickhouse_client.command(
-            f"insert into {replica} ({', '.join(key)}, _version, _deleted) "
+            f"insert into {replica} ({', '.join(plan.table.key)}, _version, _deleted) "
             f"select {', '.join(values)}, {version}, {deleted}"
         )
     held = clickhouse_client.query(f"select tenant_id from ({SOURCE.sub(replica, sql)}) order by all").result_rows

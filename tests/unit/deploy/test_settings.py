@@ -50,7 +50,9 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("DB_PORT", "five"),
         ("DB_PORT", "70000"),
         ("CLICKHOUSE_SECURE", "perhaps"),
+        ("CLICKHOUSE_CLUSTER", "two words"),
         ("DBT_THREADS", "0"),
+        ("TODAY_REFRESH_SECONDS", "0"),
         ("AS_OF", "2026-03-01T00:00:00"),
         ("DB_SSLMODE", "sometimes"),
     ],
@@ -97,5 +99,6 @@ def test_the_example_names_every_variable() -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     for name in (*COMPLETE, "DB_PORT", "DB_SSLMODE", "CLICKHOUSE_PORT", "CLICKHOUSE_USER", "CLICKHOUSE_SECURE"):
         assert f"\n{name}=" in example
-    for name in ("CRM_MAPPING", "DBT_THREADS", "AS_OF", "EXTRACTION_TRANSPORT"):
+    for name in ("CLICKHOUSE_CLUSTER", "CRM_MAPPING", "DBT_THREADS", "TODAY_REFRESH_SECONDS", "AS_OF"):
         assert f"\n{name}=" in example
+    assert "\nEXTRACTION_TRANSPORT=" in example

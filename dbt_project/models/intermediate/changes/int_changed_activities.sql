@@ -1,5 +1,6 @@
 -- Grain: one row per activity that may have changed since its fact was last built, and one with empty ids that tells
--- how far the sources were read to find them: the only one where the fact will be built whole.
+-- how far the sources were read to find them: the only one where the fact will be built whole. `slices_before` is where
+-- the reports count the activity that they were built with: found here, before its fact is built.
 {% set news = what_changed('activities') %}
 with members as (
     select
@@ -31,11 +32,16 @@ built_activities as (
         activity_type,
         activity_status,
         due_at,
+        due_day,
+        is_completed,
+        completed_day,
+        manager_id,
         is_overdue_task
     from {{ as_built(
         'fct_activities',
         "tenant_id String, activity_id String, activity_type String, activity_status String, "
-        ~ "due_at DateTime64(6, 'UTC'), is_overdue_task Bool"
+        ~ "due_at DateTime64(6, 'UTC'), due_day Nullable(Date32), is_completed Bool, completed_day Nullable(Date32), "
+        ~ "manager_id String, is_overdue_task Bool"
     ) }}
 ),
 
@@ -64,22 +70,53 @@ changed as (
         activities.activity_status = 'open'
         and activities.activity_type = 'task'
         and activities.is_overdue_task != coalesce(activities.due_at < tenants.as_of, false)
-    union all
+),
+
+kept as (
     select
         tenant_id,
-        activity_id
-    from {{ as_built('int_changed_activities', 'tenant_id String, activity_id String') }}
+        activity_id,
+        slices_before
+    from {{ as_built(
+        'int_changed_activities', 'tenant_id String, activity_id String, slices_before ' ~ slices_type()
+    ) }}
     where {{ news.keeps }} and tenant_id != ''
+),
+
+keys as (
+    select
+        tenant_id,
+        activity_id,
+        groupArrayArray(slices_before) as slices_before
+    from (
+        select
+            tenant_id,
+            activity_id,
+            cast([] as {{ slices_type() }}) as slices_before
+        from changed
+        union all
+        select * from kept
+    )
+    group by tenant_id, activity_id
 )
 
 select
-    tenant_id,
-    activity_id,
+    keys.tenant_id as tenant_id,
+    keys.activity_id as activity_id,
+    cast(
+        arrayDistinct(
+            arrayConcat(
+                keys.slices_before, if(activities.activity_id is null, [], {{ slices_of_activity('activities') }})
+            )
+        ) as {{ slices_type() }}
+    ) as slices_before,
     {{ news.read_until }} as read_until
-from changed
-group by tenant_id, activity_id
+-- In this order, as the right side is held in memory.
+from built_activities as activities
+right join keys on activities.tenant_id = keys.tenant_id and activities.activity_id = keys.activity_id -- noqa: CV08
 union all
 select
     '' as tenant_id,
     '' as activity_id,
+    cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

@@ -1,5 +1,6 @@
 -- Grain: one row per deal that may have changed since some model of deals was last built, and one with empty ids
 -- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
+-- `slices_before` is where the reports count the deal that they were built with: found here, before its fact is built.
 {% set news = what_changed('deals') %}
 with new_stage_history as (
     select
@@ -91,10 +92,15 @@ built_deals as (
         lead_id,
         currency,
         amount,
+        outcome,
+        manager_id,
+        is_direct,
+        created_day,
         closed_day,
         is_future
     from {{ as_built('fct_deals', 'tenant_id String, deal_id String, lead_id String, currency String, '
-        ~ 'amount Decimal(18, 2), closed_day Nullable(Date32), is_future Bool') }}
+        ~ 'amount Decimal(18, 2), outcome String, manager_id String, is_direct Bool, created_day Date32, '
+        ~ 'closed_day Nullable(Date32), is_future Bool') }}
 ),
 
 built_entries as (
@@ -192,22 +198,49 @@ changed as (
     where
         (deals.closed_day is null and deals.amount is not null and deals.currency != tenants.currency)
         or deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
-    union all
+),
+
+kept as (
     select
         tenant_id,
-        deal_id
-    from {{ as_built('int_changed_deals', 'tenant_id String, deal_id String') }}
+        deal_id,
+        slices_before
+    from {{ as_built('int_changed_deals', 'tenant_id String, deal_id String, slices_before ' ~ slices_type()) }}
     where {{ news.keeps }} and tenant_id != ''
+),
+
+keys as (
+    select
+        tenant_id,
+        deal_id,
+        groupArrayArray(slices_before) as slices_before
+    from (
+        select
+            tenant_id,
+            deal_id,
+            cast([] as {{ slices_type() }}) as slices_before
+        from changed
+        union all
+        select * from kept
+    )
+    group by tenant_id, deal_id
 )
 
 select
-    tenant_id,
-    deal_id,
+    keys.tenant_id as tenant_id,
+    keys.deal_id as deal_id,
+    cast(
+        arrayDistinct(
+            arrayConcat(keys.slices_before, if(deals.deal_id is null, [], {{ slices_of_deal('deals') }}))
+        ) as {{ slices_type() }}
+    ) as slices_before,
     {{ news.read_until }} as read_until
-from changed
-group by tenant_id, deal_id
+-- In this order, as the right side is held in memory.
+from built_deals as deals
+right join keys on deals.tenant_id = keys.tenant_id and deals.deal_id = keys.deal_id -- noqa: CV08
 union all
 select
     '' as tenant_id,
     '' as deal_id,
+    cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

@@ -1,5 +1,6 @@
 -- Grain: one row per lead that may have changed since some model of leads was last built, and one with empty ids
 -- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
+-- `slices_before` is where the reports count the lead that they were built with: found here, before its fact is built.
 {% set news = what_changed('leads') %}
 with members as (
     select
@@ -47,6 +48,18 @@ built_deals as (
     from {{ as_built('fct_deals', 'tenant_id String, deal_id String, lead_id Nullable(String)') }}
 ),
 
+built_leads as (
+    select
+        tenant_id,
+        lead_id,
+        manager_id,
+        is_converted,
+        created_day,
+        conversion_day
+    from {{ as_built('fct_leads', 'tenant_id String, lead_id String, manager_id String, is_converted Bool, '
+        ~ 'created_day Date32, conversion_day Nullable(Date32)') }}
+),
+
 changed as (
     select
         tenant_id,
@@ -79,22 +92,49 @@ changed as (
         (tenant_id, source_id) in (select changed_sources.* from changed_sources)
         or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
         or tenant_id in (select changed_tenants.* from changed_tenants)
-    union all
+),
+
+kept as (
     select
         tenant_id,
-        lead_id
-    from {{ as_built('int_changed_leads', 'tenant_id String, lead_id String') }}
+        lead_id,
+        slices_before
+    from {{ as_built('int_changed_leads', 'tenant_id String, lead_id String, slices_before ' ~ slices_type()) }}
     where {{ news.keeps }} and tenant_id != ''
+),
+
+keys as (
+    select
+        tenant_id,
+        lead_id,
+        groupArrayArray(slices_before) as slices_before
+    from (
+        select
+            tenant_id,
+            lead_id,
+            cast([] as {{ slices_type() }}) as slices_before
+        from changed
+        union all
+        select * from kept
+    )
+    group by tenant_id, lead_id
 )
 
 select
-    tenant_id,
-    lead_id,
+    keys.tenant_id as tenant_id,
+    keys.lead_id as lead_id,
+    cast(
+        arrayDistinct(
+            arrayConcat(keys.slices_before, if(leads.lead_id is null, [], {{ slices_of_lead('leads') }}))
+        ) as {{ slices_type() }}
+    ) as slices_before,
     {{ news.read_until }} as read_until
-from changed
-group by tenant_id, lead_id
+-- In this order, as the right side is held in memory.
+from built_leads as leads
+right join keys on leads.tenant_id = keys.tenant_id and leads.lead_id = keys.lead_id -- noqa: CV08
 union all
 select
     '' as tenant_id,
     '' as lead_id,
+    cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

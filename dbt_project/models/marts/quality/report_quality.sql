@@ -1,19 +1,29 @@
 -- Grain: tenant, report, month, issue. How many of the records that a report counts in a month cannot be trusted fully,
 -- and why. The month is the one in which the report counts them; won deals without a close date stand in month (none)
 -- beside all won deals of the tenant. Issues without an affected record are listed too: they were looked at.
-with deals as (
+with unknown_losses as (
+    select distinct
+        tenant_id,
+        deal_id
+    from {{ ref('fct_deal_stages') }}
+    where is_lost_stage_unknown
+),
+
+-- All issues of deals are counted in one pass; the reports pick what they show from these few rows.
+deals as (
     select
         deals.tenant_id as tenant_id,
-        deals.deal_id as deal_id,
         deals.outcome as outcome,
         {{ first_of_month('deals.created_day') }} as created_month,
         {{ first_of_month('deals.closed_day') }} as closed_month,
-        deals.amount is null as is_without_amount,
-        deals.amount is not null and deals.amount_base is null as is_without_rate,
-        deals.manager_id = {{ none_member() }} as is_without_manager,
-        deals.is_direct as is_without_lead,
-        closes.deal_id is null as is_not_covered,
-        not coalesce(stages.is_live, false) as is_on_unknown_stage
+        count() as all_deals,
+        countIf(deals.amount is null) as without_amount,
+        countIf(deals.amount is not null and deals.amount_base is null) as without_rate,
+        countIf(deals.manager_id = {{ none_member() }}) as without_manager,
+        countIf(deals.is_direct) as without_lead,
+        countIf(closes.deal_id is null) as not_covered,
+        countIf(not coalesce(stages.is_live, false)) as on_unknown_stage,
+        countIf(unknown_losses.deal_id is not null) as stage_unknown
     from {{ ref('fct_deals') }} as deals
     left join {{ ref('int_deal_history_closes') }} as closes
         on deals.tenant_id = closes.tenant_id and deals.deal_id = closes.deal_id
@@ -22,84 +32,56 @@ with deals as (
             deals.tenant_id = stages.tenant_id
             and deals.pipeline_id = stages.pipeline_id
             and deals.stage_id = stages.stage_id
-),
-
-sales as (
-    select
-        tenant_id,
-        'sales_by_month' as report,
-        closed_month as month,
-        arrayJoin(
-            [
-                ('deals_without_amount', countIf(is_without_amount), count()),
-                ('deals_without_rate', countIf(is_without_rate), count()),
-                ('deals_without_manager', countIf(is_without_manager), count()),
-                ('deals_not_covered_by_history', countIf(is_not_covered), count())
-            ]
-        ) as counted
-    from deals
-    where outcome = 'won'
-    group by tenant_id, closed_month
-),
-
-sales_without_month as (
-    select
-        tenant_id,
-        'sales_by_month' as report,
-        cast(null as Nullable(Date32)) as month,
-        ('deals_without_close_date', countIf(closed_month is null), count()) as counted
-    from deals
-    where outcome = 'won'
-    group by tenant_id
-),
-
-funnel as (
-    select
-        tenant_id,
-        'sales_funnel' as report,
-        created_month as month,
-        arrayJoin(
-            [
-                ('deals_without_amount', countIf(is_without_amount), count()),
-                ('deals_without_rate', countIf(is_without_rate), count()),
-                ('deals_without_manager', countIf(is_without_manager), count()),
-                ('deals_not_covered_by_history', countIf(is_not_covered), count()),
-                ('deals_on_unknown_stages', countIf(is_on_unknown_stage), count())
-            ]
-        ) as counted
-    from deals
-    group by tenant_id, created_month
-),
-
-unknown_losses as (
-    select distinct
-        tenant_id,
-        deal_id
-    from {{ ref('fct_deal_stages') }}
-    where is_lost_stage_unknown
-),
-
-lost_deals as (
-    select
-        deals.tenant_id as tenant_id,
-        'sales_funnel' as report,
-        deals.created_month as month,
-        ('lost_stage_unknown', countIf(unknown_losses.deal_id is not null), count()) as counted
-    from deals
     left join unknown_losses
         on deals.tenant_id = unknown_losses.tenant_id and deals.deal_id = unknown_losses.deal_id
-    where deals.outcome = 'lost'
-    group by deals.tenant_id, deals.created_month
+    group by tenant_id, outcome, created_month, closed_month
 ),
 
-direct_deals as (
+deal_issues as (
     select
         tenant_id,
-        'lead_conversion' as report,
-        created_month as month,
-        ('deals_without_lead', countIf(is_without_lead), count()) as counted
+        arrayJoin(
+            arrayConcat(
+                if(
+                    outcome = 'won',
+                    [
+                        ('sales_by_month', closed_month, 'deals_without_amount', without_amount, all_deals),
+                        ('sales_by_month', closed_month, 'deals_without_rate', without_rate, all_deals),
+                        ('sales_by_month', closed_month, 'deals_without_manager', without_manager, all_deals),
+                        ('sales_by_month', closed_month, 'deals_not_covered_by_history', not_covered, all_deals),
+                        (
+                            'sales_by_month', null, 'deals_without_close_date',
+                            if(closed_month is null, all_deals, 0), all_deals
+                        )
+                    ],
+                    []
+                ),
+                if(
+                    outcome = 'lost',
+                    [('sales_funnel', toNullable(created_month), 'lost_stage_unknown', stage_unknown, all_deals)],
+                    []
+                ),
+                [
+                    ('sales_funnel', toNullable(created_month), 'deals_without_amount', without_amount, all_deals),
+                    ('sales_funnel', created_month, 'deals_without_rate', without_rate, all_deals),
+                    ('sales_funnel', created_month, 'deals_without_manager', without_manager, all_deals),
+                    ('sales_funnel', created_month, 'deals_not_covered_by_history', not_covered, all_deals),
+                    ('sales_funnel', created_month, 'deals_on_unknown_stages', on_unknown_stage, all_deals),
+                    ('lead_conversion', created_month, 'deals_without_lead', without_lead, all_deals)
+                ]
+            )
+        ) as issue
     from deals
-    group by tenant_id, created_month
+),
+
+issues_of_deals as (
+    select
+        tenant_id,
+        issue.1 as report,
+        issue.2 as month,
+        (issue.3, sum(issue.4), sum(issue.5)) as counted
+    from deal_issues
+    group by tenant_id, report, month, issue.3
 ),
 
 leads as (
@@ -144,35 +126,7 @@ issues_of_reports as (
         report,
         month,
         counted
-    from sales
-    union all
-    select
-        tenant_id,
-        report,
-        month,
-        counted
-    from sales_without_month
-    union all
-    select
-        tenant_id,
-        report,
-        month,
-        counted
-    from funnel
-    union all
-    select
-        tenant_id,
-        report,
-        month,
-        counted
-    from lost_deals
-    union all
-    select
-        tenant_id,
-        report,
-        month,
-        counted
-    from direct_deals
+    from issues_of_deals
     union all
     select
         tenant_id,

@@ -137,6 +137,31 @@ def test_a_deal_without_amount_counts_with_the_usual_one(frames: Frames) -> None
     assert found.deals["amount"].to_numpy() == pytest.approx(np.full(len(found.deals), won["amount"].median()))
 
 
+def test_learnt_chances_take_over_only_where_their_backtest_is_better(frames: Frames, result: QuarterResult) -> None:
+    """Chances that know the end take over, ones that are always wrong do not; both stay visible."""
+    deals, entries = frames
+    by_deal = deals.assign(deal_id=deals["deal_id"].astype(str)).set_index("deal_id")
+
+    def perfect(moment: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
+        known: pd.Series = ((by_deal["outcome"] == "won") & (by_deal["closed_at"] < end)).astype(float)
+        return known
+
+    def wrong(moment: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
+        return pd.Series(1.0, index=by_deal.index)
+
+    for chances, wins in ((perfect, True), (wrong, False)):
+        found = forecast_quarter(deals, entries, AS_OF, QUICK, chances)
+        rows = found.forecasts[found.forecasts["confidence"] == 0.95].set_index("method")
+        assert set(rows.index) == {"pipeline", "pipeline_learnt", "series", "blend"}
+        assert (rows.loc["pipeline_learnt", "weight"] > 0) is wins and (rows.loc["pipeline", "weight"] > 0) is not wins
+        assert rows.loc["blend", "is_published"] and rows["is_published"].sum() == 1
+        assert found.deals["win_probability"].isin([0, 1]).all() == wins
+        if not wins:
+            assert rows.loc["blend", "point"] == pytest.approx(
+                result.forecasts.set_index(["method", "confidence"]).loc[("blend", 0.95), "point"]
+            )
+
+
 def test_a_missing_column_is_named(frames: Frames) -> None:
     with pytest.raises(ValueError, match="deals lack the columns outcome"):
         forecast_quarter(frames[0].drop(columns="outcome"), frames[1], AS_OF, QUICK)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.forecasting.calendars import working_day_factors
+from ml_assets.calendars import working_day_factors
 from ml_assets.forecasting.config import ForecastConfig
 from ml_assets.forecasting.forecast import (
     BACKTEST_COLUMNS,

@@ -1,0 +1,330 @@
+"""What a night of the models costs beside a full build: `make bench-marts`.
+
+Replicas of a large CRM are filled (see `enlarged_crm`), all models are built and tested in full, then in a quiet night
+and in a night after one working day; after each the restatement log follows. Printed are seconds, CPU seconds and peak
+memory, the ratios to the full build, where ClickHouse spent its CPU, and which queries took most memory. Nothing is
+asserted. The view of today, which refreshes by the clock and not by the night, is kept still.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.enlarged_crm import fill_enlarged, plan_enlargement, play_enlarged_day
+from benchmarks.process_usage import UsageSampler
+from deploy.connections import connect_clickhouse, connect_postgres
+from deploy.embedded.engines import plan_engines, running_engines
+from deploy.settings import REPOSITORY, load_clickhouse_settings, load_postgres_settings
+from orchestration.dbt_manifest import PROJECT_FOLDER, load_dbt_project
+from orchestration.defs.dbt.assets import build_arguments
+from orchestration.extraction.replica import Warehouse
+from orchestration.restatements import log_restatements, read_restated_marts
+
+_DOCUMENT = REPOSITORY / "docs" / "operations.md"
+_OUTPUT = REPOSITORY / ".local" / "benchmarks" / "marts.json"
+_BEGIN = "<!-- results: written by `make bench-marts ARGS=--write-docs` -->"
+_END = "<!-- end of results -->"
+_NIGHTS = ("full build", "quiet night", "night after a day")
+_MEBIBYTE = 1024 * 1024
+_LARGEST_QUERIES = 5
+
+# Which part of a night a query belongs to, by the node that dbt names in it; the first that fits.
+_PARTS = {
+    "tests": "startsWith(node, 'test.')",
+    "lists of changed keys": "match(node, 'int_changed_|int_member_changes')",
+    "facts and what they are made of": "match(node, '[.](fct_|int_deal|int_lead_)')",
+    "reports": "match(node, '[.](sales_by_month|manager_activity|leads_by_source|lead_conversion|sales_funnel)$')",
+    "report quality": "match(node, '[.]report_quality$')",
+    "dimensions and other models": "node != ''",
+    "materialized views": "match(query, '(?i)insert into [^ ]*[.]tmp[.]inner')",
+    "restatement log": "match(query, 'month_(baselines|totals|records)|restatement_')",
+    "the rest": "true",
+}
+
+
+class Night(BaseModel):
+    """What one night cost.
+
+    Attributes:
+        title: of the night.
+        seconds: wall time.
+        clickhouse_cpu: CPU seconds of the server, its background work included.
+        dbt_cpu: CPU seconds of dbt and of the worker.
+        clickhouse_peak: highest resident bytes of the server.
+        parts: CPU seconds of the server's queries by part of the night.
+        largest: the queries that took most memory, as (model or test, bytes).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    seconds: float
+    clickhouse_cpu: float
+    dbt_cpu: float
+    clickhouse_peak: int
+    parts: dict[str, float]
+    largest: tuple[tuple[str, int], ...]
+
+    @property
+    def cpu(self) -> float:
+        """Return the CPU seconds of all processes."""
+        return self.clickhouse_cpu + self.dbt_cpu
+
+
+class Results(BaseModel):
+    """What a run measured: the machine, the rows of the facts, and the nights in their order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    measured_on: str
+    cores: int
+    memory_gib: float
+    load_average: float
+    clickhouse: str
+    rows: dict[str, int]
+    changed: dict[str, int]
+    nights: tuple[Night, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    values: tuple[str, ...]
+
+
+def main() -> int:
+    """Measure, print, write; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.marts", description=__doc__)
+    parser.add_argument("--deals", type=int, default=5_000_000, help="deals in the CRM (default: %(default)s)")
+    parser.add_argument("--write-docs", action="store_true", help="put the results into docs/operations.md")
+    arguments = parser.parse_args()
+    if arguments.deals < 1:
+        parser.error("at least 1 deal is needed")
+    with tempfile.TemporaryDirectory(prefix="crm-analytics-bench-") as folder:
+        found = _measure(arguments.deals, Path(folder))
+    console = Console(highlight=False, width=120)
+    console.print(_heading(found))
+    for title, columns in _tables(found):
+        console.print(_rich(title, columns))
+    _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    _OUTPUT.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if arguments.write_docs:
+        _write_between_marks(_DOCUMENT, found)
+    return 0
+
+
+def _measure(deals: int, home: Path) -> Results:
+    load_average = os.getloadavg()[0]
+    enlargement = plan_enlargement(deals)
+    with ExitStack() as running, UsageSampler() as usage:
+        plan = plan_engines(home, {})
+        engines = running.enter_context(running_engines(plan))
+        usage.watch("clickhouse", engines.clickhouse.pid)
+        usage.watch("dbt", os.getpid())
+        environment = plan.environment()
+        crm = running.enter_context(connect_postgres(load_postgres_settings(environment)))
+        warehouse = Warehouse(connect_clickhouse(load_clickhouse_settings(environment), send_receive_timeout=3600))
+        as_of = fill_enlarged(crm, warehouse, enlargement, _say)
+        nights = []
+        changed: dict[str, int] = {}
+        for title in _NIGHTS:
+            if title == "night after a day":
+                as_of = play_enlarged_day(crm, warehouse, enlargement, _say)
+            _say(title)
+            nights.append(_live_through(title, home, environment, warehouse, usage, as_of))
+            if title == "night after a day":
+                changed = _rows(
+                    warehouse,
+                    "staging.int_changed_deals",
+                    "staging.int_changed_leads",
+                    "staging.int_changed_activities",
+                )
+        return Results(
+            measured_on=datetime.now(UTC).date().isoformat(),
+            cores=psutil.cpu_count() or 1,
+            memory_gib=psutil.virtual_memory().total / (1 << 30),
+            load_average=load_average,
+            clickhouse=str(warehouse.client.server_version),
+            rows=_rows(
+                warehouse, "analytics.fct_deals", "analytics.fct_leads", "analytics.fct_activities",
+                "staging.int_deal_stage_entries", "analytics.sales_funnel", "analytics.manager_activity",
+            ),
+            changed=changed,
+            nights=tuple(nights),
+        )  # fmt: skip
+
+
+def _live_through(
+    title: str, home: Path, environment: dict[str, str], warehouse: Warehouse, usage: UsageSampler, as_of: datetime
+) -> Night:
+    _wait_until_idle(warehouse)
+    began = time.time()
+    _build(home, environment, as_of, full_refresh=title == "full build")
+    log_restatements(
+        warehouse, read_restated_marts(load_dbt_project().manifest_path), tenants="analytics.dim_tenants", run_id=title
+    )
+    ended = time.time()
+    used = usage.between(began, ended)
+    warehouse.run("system flush logs")
+    return Night(
+        title=title,
+        seconds=ended - began,
+        clickhouse_cpu=used["clickhouse"][0],
+        dbt_cpu=used["dbt"][0],
+        clickhouse_peak=used["clickhouse"][1],
+        parts=_parts(warehouse, began),
+        largest=_largest(warehouse, began),
+    )
+
+
+def _build(home: Path, environment: dict[str, str], as_of: datetime, *, full_refresh: bool) -> None:
+    finished = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "dbt"), *build_arguments(as_of=as_of, full_refresh=full_refresh),
+            "--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER),
+            "--target-path", str(home / "dbt"), "--log-path", str(home / "dbt"),
+        ],
+        env={
+            **os.environ,
+            **environment,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "TODAY_REFRESH_SECONDS": "86400",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    if finished.returncode:
+        raise SystemExit(f"dbt failed:\n{finished.stdout[-3000:]}")
+
+
+def _wait_until_idle(warehouse: Warehouse) -> None:
+    """Wait until the merges of what was loaded before are done: they belong to no night."""
+    while warehouse.rows("select count() from system.merges")[0][0]:
+        time.sleep(1)
+
+
+def _parts(warehouse: Warehouse, since: float) -> dict[str, float]:
+    cases = ", ".join(f"{condition}, '{part}'" for part, condition in list(_PARTS.items())[:-1])
+    rows = warehouse.rows(
+        f"""
+select multiIf({cases}, 'the rest') as part,
+    sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1e6
+from (select *, extract(query, '"node_id": "([^"]+)"') as node from system.query_log)
+where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+group by part
+"""
+    )
+    found = {str(part): float(seconds) for part, seconds in rows}
+    return {part: found.get(part, 0.0) for part in _PARTS}
+
+
+def _largest(warehouse: Warehouse, since: float) -> tuple[tuple[str, int], ...]:
+    rows = warehouse.rows(
+        f"""
+select if(node = '', 'other', splitByChar('.', node)[3]) as name, max(memory_usage) as bytes
+from (select *, extract(query, '"node_id": "([^"]+)"') as node from system.query_log)
+where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+group by name
+order by bytes desc
+limit {_LARGEST_QUERIES}
+"""
+    )
+    return tuple((str(name), int(size)) for name, size in rows)
+
+
+def _rows(warehouse: Warehouse, *tables: str) -> dict[str, int]:
+    return {table.partition(".")[2]: int(warehouse.rows(f"select count() from {table}")[0][0]) for table in tables}
+
+
+def _heading(found: Results) -> str:
+    rows = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
+    changed = ", ".join(f"{name} {count:,}" for name, count in found.changed.items())
+    return (
+        f"{found.measured_on}, {found.cores} cores, {found.memory_gib:.0f} GiB of memory, load average "
+        f"{found.load_average:.1f} before the run, ClickHouse {found.clickhouse}. Rows: {rows}. "
+        f"Keys of the night after a day: {changed}."
+    )
+
+
+def _tables(found: Results) -> Iterator[tuple[str, list[_Column]]]:
+    full, nights = found.nights[0], found.nights
+    yield (
+        "A night beside a full build",
+        [
+            _Column("Night", tuple(night.title for night in nights)),
+            _Column("s", tuple(f"{night.seconds:.1f}" for night in nights)),
+            _Column("CPU s, ClickHouse", tuple(f"{night.clickhouse_cpu:.1f}" for night in nights)),
+            _Column("CPU s, dbt", tuple(f"{night.dbt_cpu:.1f}" for night in nights)),
+            _Column("of the full build's CPU", tuple(f"{night.cpu / full.cpu:.3f}" for night in nights)),
+            _Column(
+                "of its ClickHouse CPU", tuple(f"{night.clickhouse_cpu / full.clickhouse_cpu:.3f}" for night in nights)
+            ),
+            _Column("Peak MiB, ClickHouse", tuple(f"{night.clickhouse_peak / _MEBIBYTE:,.0f}" for night in nights)),
+        ],
+    )
+    yield (
+        "CPU seconds of ClickHouse's queries",
+        [
+            _Column("Part", tuple(_PARTS)),
+            *(_Column(night.title, tuple(f"{night.parts[part]:.1f}" for part in _PARTS)) for night in nights),
+        ],
+    )
+    yield (
+        "Queries with most memory in the full build",
+        [
+            _Column("Model or test", tuple(name for name, _ in full.largest)),
+            _Column("Peak MiB", tuple(f"{size / _MEBIBYTE:,.0f}" for _, size in full.largest)),
+        ],
+    )
+
+
+def _rich(title: str, columns: list[_Column]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        table.add_column(column.title, justify="right" if index else "left")
+    for row in zip(*(column.values for column in columns), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _markdown(found: Results) -> str:
+    blocks = [_heading(found)]
+    for title, columns in _tables(found):
+        lines = [f"| {' | '.join(column.title for column in columns)} |"]
+        lines.append(f"| {' | '.join(['---', *['---:'] * (len(columns) - 1)])} |")
+        lines += [f"| {' | '.join(row)} |" for row in zip(*(column.values for column in columns), strict=True)]
+        blocks.append("\n".join([f"{title}:", "", *lines]))
+    return "\n\n".join(blocks)
+
+
+def _write_between_marks(document: Path, found: Results) -> None:
+    head, opened, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
+    _, closed, tail = rest.partition(_END)
+    if not opened or not closed:
+        raise SystemExit(f"{document} lacks the marks that results are written between")
+    document.write_text(f"{head}{_BEGIN}\n{_markdown(found)}\n{_END}{tail}", encoding="utf-8")
+
+
+def _say(line: str) -> None:
+    print(f"  {datetime.now(UTC):%H:%M:%S} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

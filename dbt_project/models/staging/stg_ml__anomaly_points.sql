@@ -1,0 +1,26 @@
+-- Grain: one row per tenant, day of the run, metric, dimension, member, grain and period of the newest weeks.
+select
+    tenant_id,
+    as_of,
+    metric,
+    dimension,
+    member as member_id,
+    name as member_name,
+    grain,
+    period_start,
+    value,
+    denominator,
+    expected,
+    lower,
+    upper,
+    score,
+    threshold,
+    is_anomaly,
+    direction,
+    severity,
+    effect,
+    effect_money,
+    day_kind,
+    status,
+    event_id
+from {{ source('ml', 'anomaly_points') }}
