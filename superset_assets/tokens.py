@@ -78,8 +78,10 @@ def mint_guest_token(
     )
 
 
-def mint_sign_on_token(secret: SecretStr, issuer: str, identity: Identity, crm_role: str, *, now: datetime) -> str:
-    """Return a token that signs one person in once, as the CRM's own would.
+def mint_sign_on_token(
+    secret: SecretStr, issuer: str, identity: Identity, crm_role: str, *, now: datetime, locale: str
+) -> str:
+    """Return a token that signs our browser in once, as an account of its own with that person's role and rows.
 
     Args:
         secret: CRM_JWT_SECRET.
@@ -87,6 +89,7 @@ def mint_sign_on_token(secret: SecretStr, issuer: str, identity: Identity, crm_r
         identity: the person; `manager` is the person's id in the tenant's CRM.
         crm_role: a value of the CRM's role claim that leads to the identity's role.
         now: the moment at which the token begins, with its offset.
+        locale: language of Superset's own texts.
     """
     return jwt.encode(
         {
@@ -95,6 +98,9 @@ def mint_sign_on_token(secret: SecretStr, issuer: str, identity: Identity, crm_r
             "sub": identity.manager,
             "tenant": identity.tenant,
             "role": crm_role,
+            "locale": locale,
+            # Another account than the person's own: asking for a report must not change what the person is.
+            "purpose": "report",
             "jti": uuid.uuid4().hex,
             "iat": now,
             "exp": now + SIGN_ON_LIFE,

@@ -70,6 +70,7 @@ class SignOn:
     identity: Identity
     name: str
     locale: str | None
+    for_report: bool
     jti: str
     expires_at: datetime
 
@@ -144,6 +145,7 @@ def read_token(token: str, secret: str, issuer: str | None = None) -> SignOn:
         identity,
         name=str(claims.get("name") or subject)[:64],
         locale=locale if locale in _LANGUAGES else None,
+        for_report=claims.get("purpose") == "report",
         jti=jti,
         expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC).replace(tzinfo=None),
     )
@@ -172,7 +174,7 @@ def keep_user(signed: SignOn) -> Any:
     role = manager.find_role(f"{ROLE_PREFIX}{signed.identity.role}")
     if role is None:
         raise SignOnRefused(503, "the roles have not been applied: run python -m superset_assets push")
-    name = user_name(signed.identity)
+    name = user_name(signed.identity, for_report=signed.for_report)
     user = manager.find_user(username=name)
     if user is None:
         user = manager.add_user(
@@ -192,13 +194,13 @@ def keep_user(signed: SignOn) -> Any:
     return user
 
 
-def user_name(identity: Identity) -> str:
+def user_name(identity: Identity, *, for_report: bool) -> str:
     """Return a name that no other person of any tenant has, and no account that was made here.
 
     A digest: ids may be long, and two ids joined by a sign may read like two others.
     """
     digest = hashlib.sha256(f"{len(identity.tenant)}:{identity.tenant}{identity.manager}".encode()).hexdigest()
-    return f"crm-{digest[:40]}"
+    return f"crm-{'report-' if for_report else ''}{digest[:40]}"
 
 
 def local_path(wanted: str) -> str:

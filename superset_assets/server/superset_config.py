@@ -18,6 +18,7 @@ from superset_assets.server import appearance, browser, warehouse
 from superset_assets.server.aliases import keep_aliases_apart
 from superset_assets.server.guests import validate_guest_request
 from superset_assets.server.identity import jinja_macros
+from superset_assets.server.report_pdf import print_scheduled_dashboards
 from superset_assets.server.security_manager import CrmSecurityManager
 from superset_assets.server.single_sign_on import blueprint as single_sign_on
 
@@ -165,3 +166,5 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Change what no setting changes, before the first request."""
     del app
     keep_aliases_apart()
+    if _reports.scheduled:
+        print_scheduled_dashboards()

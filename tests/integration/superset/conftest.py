@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from tests.integration.conftest import engine_folder
 from tests.integration.superset import stand as stands
 from tests.integration.superset.people import Visitor, operator, person
 from tests.integration.superset.small_assets import SmallAssets, import_small_assets
-from tests.integration.superset.stand import ORIGIN, Stand
+from tests.integration.superset.stand import ORIGIN, Stand, free_port
 
 # By role and tenant.
 SignedIn = dict[tuple[str, str], Visitor]
@@ -46,7 +45,7 @@ def stand(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) 
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(crm.database)))
     with (
         engine_folder() as folder,
-        stands.running_stand(crm, folder, tmp_path_factory.mktemp("home"), _port()) as found,
+        stands.running_stand(crm, folder, tmp_path_factory.mktemp("home"), free_port()) as found,
     ):
         yield found
 
@@ -79,7 +78,8 @@ def managers(stand: Stand) -> list[Manager]:
             group by tenant_id order by tenant_id
             """
         )
-        totals = dict(client.query("select tenant_id, count() from analytics.fct_deals group by tenant_id").result_rows)
+        counts = client.query("select tenant_id, count() from analytics.fct_deals group by tenant_id")
+        totals = {row[0]: row[1] for row in counts.result_rows}
     found = [Manager(tenant, manager, own, totals[tenant]) for tenant, manager, own in result.result_rows]
     assert len(found) >= 3
     assert all(0 < manager.own < manager.whole for manager in found)
@@ -94,9 +94,3 @@ def signed_in(stand: Stand, assets: SmallAssets, managers: list[Manager]) -> Sig
         for role in ("manager", "director", "administrator", "analyst")
         for manager in managers
     }
-
-
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

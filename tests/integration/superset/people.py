@@ -51,13 +51,13 @@ class Visitor:
         """Ask for a path of the server."""
         return self.session.get(self.stand.url + path, params=query, headers=self._headers(), timeout=TIMEOUT)
 
-    def send(self, method: str, path: str, content: object = None, **options: Any) -> requests.Response:
+    def send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
         """Send a request that changes something."""
         return self.session.request(
             method, self.stand.url + path, json=content, headers=self._headers(), timeout=TIMEOUT, **options
         )
 
-    def post(self, path: str, content: object = None, **options: Any) -> requests.Response:
+    def post(self, path: str, content: Any = None, **options: Any) -> requests.Response:
         """Send a POST request."""
         return self.send("POST", path, content, **options)
 

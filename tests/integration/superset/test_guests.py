@@ -113,7 +113,7 @@ def test_a_stale_or_misdirected_token_is_no_token(stand: Stand, assets: SmallAss
 def test_a_forged_token_is_no_token(stand: Stand, assets: SmallAssets) -> None:
     claims = jwt.decode(minted(stand, assets, "volga"), options={"verify_signature": False})
     for token in (
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode(claims, stand.variables["CRM_JWT_SECRET"], algorithm="HS256"),
         jwt.encode(claims, "test-guest-secret-change-me-and-more-of-it", algorithm="HS256"),
     ):

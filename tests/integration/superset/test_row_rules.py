@@ -207,7 +207,8 @@ def test_tables_without_a_managers_column_are_closed_to_managers_and_shared_ones
     signed_in: SignedIn, assets: SmallAssets, managers: list[Manager], stand: Stand
 ) -> None:
     with connect_clickhouse(stand.warehouse) as client:
-        stages = dict(client.query("select tenant_id, count() from analytics.fct_deal_stages group by 1").result_rows)
+        counts = client.query("select tenant_id, count() from analytics.fct_deal_stages group by 1")
+        stages = {row[0]: row[1] for row in counts.result_rows}
         dates = client.query("select count() from analytics.dim_dates").result_rows[0][0]
     for manager in managers:
         assert signed_in["manager", manager.tenant].count(assets.stages) == 0

@@ -52,7 +52,7 @@ def test_a_forged_token_lets_nobody_in(stand: Stand, assets: SmallAssets) -> Non
     head, body, signature = good.split(".")
     forged = [
         jwt.encode(claims, "another-secret-of-more-than-32-characters", algorithm="HS256"),
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode(claims, stand.variables["CRM_JWT_SECRET"], algorithm="HS512"),
         jwt.encode(claims, stand.variables["SUPERSET_GUEST_TOKEN_SECRET"], algorithm="HS256"),
         f"{head}.{body}.{signature[::-1]}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import chdb
 import pytest
@@ -24,18 +25,20 @@ WAREHOUSE = Warehouse(
     password_hash="0" * 64,
     policies=[("crm_tenant_gone", "analytics.fct_deals"), ("crm_all", "analytics.fct_deals")],
 )
+# Typed nowhere in its package.
+run: Any = chdb.query
 STATEMENTS = access_statements(shipped_access(), WAREHOUSE)
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_clickhouse_understands_it(statement: str) -> None:
-    kind = str(chdb.query(f"explain ast {statement}", "TabSeparatedRaw")).splitlines()[0]
+    kind = str(run(f"explain ast {statement}", "TabSeparatedRaw")).splitlines()[0]
     assert re.search(r"(?i)policy|role|user|grant|profile", kind), kind
 
 
 def test_a_word_out_of_place_is_not_understood() -> None:
     with pytest.raises(RuntimeError, match="Syntax error"):
-        chdb.query("explain ast create row policy p on a.t for select usingg 1 to r", "TabSeparatedRaw")
+        run("explain ast create row policy p on a.t for select usingg 1 to r", "TabSeparatedRaw")
 
 
 def test_each_tenants_policy_holds_for_its_rows_and_no_others() -> None:
@@ -49,7 +52,7 @@ def test_each_tenants_policy_holds_for_its_rows_and_no_others() -> None:
     rows = ", ".join("'" + tenant.replace("\\", "\\\\").replace("'", "\\'") + "'" for tenant in TENANTS)
     for tenant, condition in zip(TENANTS, conditions, strict=True):
         query = f"select tenant_id from (select arrayJoin([{rows}]) as tenant_id) where {condition}"
-        assert str(chdb.query(query, "TabSeparatedRaw")).splitlines() == [tenant]
+        assert str(run(query, "TabSeparatedRaw")).splitlines() == [tenant]
 
 
 def test_what_no_rule_covers_is_closed_to_tenants() -> None:
