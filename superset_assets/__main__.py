@@ -3,6 +3,7 @@
 validate  what is wrong with the files, without a server
 diff      what a push would change in Superset
 push      make Superset what the files say: row rules before anything is visible; removes only what it has made
+refresh   make Superset ask the warehouse anew for every chart; the nightly run does so by itself
 pull      the files of a dashboard, or of a copy that somebody has edited in Superset
 impact    which charts and dashboards read a mart, or a column of it
 exposures write the dashboards as exposures of dbt
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, Final
 
 from catalogue.entries import Catalogue
 from catalogue.loading import load_catalogue
@@ -29,6 +30,8 @@ from superset_assets.server_process import SupersetRefused, ask, superset_variab
 from superset_assets.sources import Sources, read_sources
 from superset_assets.translations import SOURCE_LANGUAGE
 
+_WITHOUT_A_SERVER: Final = ("validate", "impact", "exposures")
+
 
 def main() -> int:
     """Run one command; return the exit code: 0 done, 1 failed, 2 of `diff`: there are differences."""
@@ -36,33 +39,36 @@ def main() -> int:
     try:
         sources, catalogue = read_sources(), load_catalogue()
         bundle = build_bundle(sources, catalogue)
-        if arguments.command == "exposures":
-            EXPOSURES.write_text(exposures(sources, catalogue), encoding="utf-8")
-        elif arguments.command == "validate" and (stale := find_stale_exposures(sources, catalogue)):
-            raise AssetsError(stale)
+        if arguments.command in _WITHOUT_A_SERVER:
+            return _without_a_server(arguments, sources, catalogue, bundle)
+        return _with_a_server(arguments, sources, catalogue, bundle)
     except FileNotFoundError as error:
         return _fail(f"{error.filename} is missing: build dbt's manifest first: python -m orchestration.dbt_manifest")
     except (AssetsError, CatalogueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if arguments.command in ("validate", "exposures"):
-        return _validated(sources, bundle)
-    if arguments.command == "impact":
-        return _impact(arguments.mart, arguments.column, sources, catalogue)
-    try:
-        if arguments.command == "pull":
-            return _pull(arguments.dashboard, arguments.copy, sources, catalogue)
-        return _compare(bundle, dry_run=arguments.command == "diff" or arguments.dry_run)
-    except AssetsError as error:
         print(error, file=sys.stderr)
         return 1
     except (SettingsError, SupersetRefused, SupersetStartError) as error:
         return _fail(str(error))
 
 
-def _validated(sources: Sources, bundle: Bundle) -> int:
+def _without_a_server(arguments: argparse.Namespace, sources: Sources, catalogue: Catalogue, bundle: Bundle) -> int:
+    if arguments.command == "impact":
+        return _impact(arguments.mart, arguments.column, sources, catalogue)
+    if arguments.command == "exposures":
+        EXPOSURES.write_text(exposures(sources, catalogue), encoding="utf-8")
+    elif stale := find_stale_exposures(sources, catalogue):
+        raise AssetsError(stale)
     print(f"{len(sources.dashboards)} dashboards, {len(sources.charts)} charts, {len(bundle)} objects: no problems")
     return 0
+
+
+def _with_a_server(arguments: argparse.Namespace, sources: Sources, catalogue: Catalogue, bundle: Bundle) -> int:
+    if arguments.command == "pull":
+        return _pull(arguments.dashboard, arguments.copy, sources, catalogue)
+    if arguments.command == "refresh":
+        print(f"{ask('refresh', superset_variables())['datasets']} datasets will be read anew")
+        return 0
+    return _compare(bundle, dry_run=arguments.command == "diff" or arguments.dry_run)
 
 
 def _impact(mart: str, column: str | None, sources: Sources, catalogue: Catalogue) -> int:
@@ -121,6 +127,7 @@ def _parse_arguments() -> argparse.Namespace:
     commands.add_parser("diff", help="what a push would change; exit code 2 where anything would")
     push = commands.add_parser("push", help="make Superset what the files say")
     push.add_argument("--dry-run", action="store_true", help="only say what would change")
+    commands.add_parser("refresh", help="make Superset ask the warehouse anew for every chart")
     pulled = commands.add_parser("pull", help="bring a dashboard that was edited in Superset back into the files")
     pulled.add_argument("dashboard", help="name of its file, for example summary")
     pulled.add_argument("--from", dest="copy", help="last part of the address of the copy that was edited")

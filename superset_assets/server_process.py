@@ -15,7 +15,7 @@ from superset_assets.bundle import Bundle
 _MODULE: Final = "superset_assets.server.asset_sync"
 _LAST_LINES: Final = 3
 
-Action = Literal["read", "diff", "push"]
+Action = Literal["read", "diff", "push", "refresh"]
 
 
 class SupersetRefused(Exception):
@@ -36,7 +36,7 @@ def superset_variables() -> dict[str, str]:
 def ask(
     action: Action, variables: Mapping[str, str], bundle: Bundle | None = None, slug: str | None = None
 ) -> dict[str, Any]:
-    """Return Superset's answer to a request: to compare or push a bundle, or to read the dashboard of a slug.
+    """Return Superset's answer: to a bundle to compare or push, a dashboard to read, or results to forget.
 
     Raises:
         SupersetRefused: the process failed before it could answer.

@@ -13,11 +13,12 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import yaml
 
-from superset_assets.server.live_assets import FOLDERS, comparable, read_dashboard, read_live
+from superset_assets.server.live_assets import FOLDERS, OWNER, comparable, read_dashboard, read_live
 
 METADATA = {"version": "1.0.0", "type": "assets", "timestamp": "2020-01-01T00:00:00+00:00"}
 _BEFORE_RULES = ("databases", "datasets")
@@ -62,6 +63,9 @@ def main() -> int:
         if request["action"] == "read":
             json.dump(read_dashboard(request["slug"]), answers, ensure_ascii=False)
             return 0
+        if request["action"] == "refresh":
+            json.dump({"datasets": forget_results()}, answers)
+            return 0
         answer = sync(request["configurations"], dry_run=request["action"] == "diff")
     json.dump(asdict(answer), answers, ensure_ascii=False)
     return 1 if answer.errors else 0
@@ -82,6 +86,20 @@ def sync(wanted: Configurations, *, dry_run: bool) -> Answer:
         else:
             _push(wanted, live, answer)
     return answer
+
+
+def forget_results() -> int:
+    """Make Superset ask the warehouse anew for every chart of ours; return the number of datasets.
+
+    Results are kept under a key that holds the moment at which the dataset was last changed.
+    """
+    from superset.extensions import db
+
+    table = FOLDERS["datasets"]()
+    ours = db.session.query(table).filter(table.external_url.startswith(OWNER, autoescape=True))
+    count = ours.update({"changed_on": datetime.now()}, synchronize_session=False)
+    db.session.commit()
+    return int(count)
 
 
 def _push(wanted: Configurations, live: Configurations, answer: Answer) -> None:

@@ -255,6 +255,16 @@ def _strange(path: str, identifier: str) -> dict[str, str]:
     return {"uuid": identifier, "external_url": f"{OWNER}{path}"}
 
 
+def test_a_refresh_makes_superset_ask_the_warehouse_anew(
+    stand: Stand, director: Visitor, charts: dict[str, int]
+) -> None:
+    path = f"/api/v1/chart/{charts[asset_id('chart', 'kpi_sales', 'en')]}/data/"
+    director.get(path)
+    assert director.get(path).json()["result"][0]["is_cached"] is True
+    assert ask("refresh", stand.variables)["datasets"] == 2 * len(CATALOGUE.marts)
+    assert director.get(path).json()["result"][0]["is_cached"] is not True
+
+
 def test_dashboards_open_for_those_who_may_and_show_every_chart(director: Visitor) -> None:
     for name, source in SOURCES.dashboards.items():
         for language in LANGUAGES:
