@@ -14,7 +14,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -69,6 +69,15 @@ dbt-drop-dev: $(VENV)/runtime ## Drop your own schema, dev_<name>_*, and nothing
 docs: $(VENV)/runtime ## The models' documentation with lineage, on a local port (ARGS="--no-serve" only writes it)
 	@$(ANALYST) docs $(ARGS)
 
+deploy: $(VENV)/runtime $(SUPERSET_VENV)/ready ## Build the marts, migrate Superset's database, push roles, row rules and dashboards
+	@$(BIN)/python -m orchestration.dbt_manifest
+	@$(BIN)/python -m deploy.environment orchestration run hourly
+	@$(BIN)/python -m superset_assets push
+
+dashboards: $(VENV)/runtime $(SUPERSET_VENV)/ready ## Dashboards as code (ARGS="validate", diff, push, "impact sales_by_month"; docs/dashboards.md)
+	@$(BIN)/python -m orchestration.dbt_manifest
+	@$(BIN)/python -m superset_assets $(or $(ARGS),validate)
+
 test: $(VENV)/dev ## Lint, types, unit and integration tests on real engines
 	@$(BIN)/python -m orchestration.dbt_manifest # before any two of them would write it at once
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint unit
@@ -84,6 +93,7 @@ lint: $(VENV)/dev ## ruff, sqlfluff, the layers of the models and the import rul
 	cd tests/judge && ../../$(BIN)/sqlfluff lint . # its own dialect: PostgreSQL
 	@$(BIN)/python -m orchestration.analyst.seeds
 	@$(BIN)/python -m orchestration.dbt_manifest
+	@$(BIN)/python -m superset_assets validate
 	COLUMNS=200 $(BIN)/dbt-bouncer run --config-file dbt_project/dbt-bouncer.yml --output-only-failures $(EXPLAIN)
 	$(BIN)/lint-imports
 

@@ -106,7 +106,7 @@ def stage_of_step(step_key: str) -> str:
     """Return the stage to which a step belongs."""
     if step_key == "quality_suites":
         return "quality"
-    if step_key == "reconciliation":
+    if step_key in ("reconciliation", "dashboards"):
         return step_key
     if step_key.startswith("ops__"):
         return step_key.removeprefix("ops__")

@@ -53,7 +53,14 @@ CATEGORICAL_SCHEMES = [
         "label": "CRM Analytics",
         "isDefault": True,
         "colors": _OKABE_ITO,
-    }
+    },
+    {
+        "id": "crmPale",
+        "description": "Pale blues, for text on top of them",
+        "label": "CRM Analytics, pale",
+        "isDefault": False,
+        "colors": ["#8FBFDF", "#9CC6E3", "#A9CDE7", "#B6D4EA", "#C3DBEE", "#D0E3F2", "#DDEAF5", "#EAF2F9"],
+    },
 ]
 SEQUENTIAL_SCHEMES = [
     {

@@ -63,6 +63,8 @@ ENABLE_UI_THEME_ADMINISTRATION = False
 
 FEATURE_FLAGS = {
     "ALERT_REPORTS": _reports.scheduled,
+    # A figure beside that of the period before (`pop_kpi`).
+    "CHART_PLUGINS_EXPERIMENTAL": True,
     "DASHBOARD_RBAC": False,
     "DRILL_BY": True,
     "DRILL_TO_DETAIL": True,

@@ -48,6 +48,12 @@ def drawn(code: LanguageCode, width: int) -> str:
     return capture.get().replace("\u00a0", " ").replace("\u202f", " ")
 
 
+def test_a_rate_is_empty_on_a_zero_denominator(language: Language) -> None:
+    attainment = language.catalogue.marts["sales_by_month"].rates["attainment"]
+    assert attainment.of(1, 0) is None
+    assert attainment.of(1, 4) == 0.25
+
+
 def test_months_count_back_over_the_turn_of_the_year() -> None:
     assert first_of_month(date(2026, 2, 28), 2) == date(2025, 12, 1)
     assert first_of_month(date(2026, 12, 31)) == date(2026, 12, 1)

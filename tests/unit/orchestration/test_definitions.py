@@ -91,3 +91,10 @@ def test_every_model_and_column_is_documented_and_every_report_has_an_enforced_c
             assert column["description"], f"{model['name']}.{name}"
         if model["name"] in REPORTS:
             assert model["config"]["contract"]["enforced"], model["name"]
+
+
+def test_a_dashboard_is_below_the_marts_that_it_shows() -> None:
+    graph = build_defs().resolve_asset_graph()
+    parents = graph.get(AssetKey(["superset", "summary"])).parent_keys
+    assert AssetKey(["analytics", "sales_by_month"]) in parents
+    assert AssetKey(["analytics", "sales_funnel"]) in parents
