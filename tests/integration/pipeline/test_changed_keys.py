@@ -246,8 +246,8 @@ def keep(client: Client) -> None:
 def example(client: Client, table: str) -> str:
     """Return rows of a table that only one of the two builds has."""
     kept = f"kept.{table.split('.')[1]}"
-    by_keys = client.query(f"select * from {kept} except select * from {table} limit 2").result_rows
-    whole = client.query(f"select * from {table} except select * from {kept} limit 2").result_rows
+    by_keys = client.query(f"select * from (select * from {kept} except select * from {table}) limit 2").result_rows
+    whole = client.query(f"select * from (select * from {table} except select * from {kept}) limit 2").result_rows
     return f"by changed keys {by_keys}, whole {whole}"
 
 

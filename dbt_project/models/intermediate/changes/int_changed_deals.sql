@@ -91,7 +91,6 @@ built_deals as (
         deal_id,
         lead_id,
         currency,
-        amount,
         outcome,
         manager_id,
         is_direct,
@@ -99,7 +98,7 @@ built_deals as (
         closed_day,
         is_future
     from {{ as_built('fct_deals', 'tenant_id String, deal_id String, lead_id String, currency String, '
-        ~ 'amount Decimal(18, 2), outcome String, manager_id String, is_direct Bool, created_day Date32, '
+        ~ 'outcome String, manager_id String, is_direct Bool, created_day Date32, '
         ~ 'closed_day Nullable(Date32), is_future Bool') }}
 ),
 
@@ -196,7 +195,7 @@ changed as (
     from built_deals as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
     where
-        (deals.closed_day is null and deals.amount is not null and deals.currency != tenants.currency)
+        (deals.closed_day is null and deals.currency != tenants.currency)
         or deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
 ),
 
