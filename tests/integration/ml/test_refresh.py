@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 
 from ml_assets.forecasting import ForecastConfig
-from orchestration.ml.marts import read_tenants
+from orchestration.extraction.replica import Warehouse
+from orchestration.ml.marts import Tenant, read_tenants
 from orchestration.ml.model_run import ModelRun
 from orchestration.ml.parallel import Workers
 from orchestration.ml.refresh import Task, refresh
 from orchestration.ml.sales import (
     ForecastPlan,
+    SalesInput,
     compute_quarter,
     compute_sales,
     read_quarter_input,
@@ -28,11 +31,11 @@ _PLAN = ForecastPlan(
     ForecastConfig(horizon=3, candidates=("seasonal_naive", "drift"), origins=(3, 6), confidences=(0.8, 0.95)),
     pictures=False,
 )
-SALES = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)
-QUARTER = Task("quarter_forecast", partial(read_quarter_input, plan=_PLAN), compute_quarter)
+SALES: Task[Any] = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)
+QUARTER: Task[Any] = Task("quarter_forecast", partial(read_quarter_input, plan=_PLAN), compute_quarter)
 
 
-def run(marts: Marts, *tasks: Task[object], day: date = TODAY) -> list[ModelRun]:
+def run(marts: Marts, *tasks: Task[Any], day: date = TODAY) -> list[ModelRun]:
     tenants = read_tenants(marts.warehouse)
     told: list[str] = []
     runs = [
@@ -44,7 +47,7 @@ def run(marts: Marts, *tasks: Task[object], day: date = TODAY) -> list[ModelRun]
     return runs
 
 
-def forecasts(marts: Marts, tenant: str, day: date = TODAY) -> list[tuple[object, ...]]:
+def forecasts(marts: Marts, tenant: str, day: date = TODAY) -> list[tuple[Any, ...]]:
     return marts.rows(
         f"select * from ml.sales_forecast where tenant_id = '{tenant}' and as_of = '{day}' "
         "order by dimension, member, model, month, confidence"
@@ -169,10 +172,10 @@ def test_a_tenant_that_fails_keeps_its_rows_and_stops_nobody(marts: Marts) -> No
 
 
 def test_a_tenant_whose_rows_cannot_be_read_stops_nobody(marts: Marts) -> None:
-    def unreadable(warehouse: object, tenant: object, as_of: date) -> object:
-        if getattr(tenant, "id", "") == "ada":
+    def unreadable(warehouse: Warehouse, tenant: Tenant, as_of: date) -> SalesInput:
+        if tenant.id == "ada":
             raise ValueError("a month that is no month")
-        return read_sales_input(marts.warehouse, tenant, as_of, _PLAN)  # type: ignore[arg-type]
+        return read_sales_input(warehouse, tenant, as_of, _PLAN)
 
     runs = {each.tenant_id: each for each in run(marts, Task("sales_forecast", unreadable, compute_sales))}
     assert runs["ada"].error == "ValueError: a month that is no month"
