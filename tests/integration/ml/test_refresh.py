@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from ml_assets.forecasting import ForecastConfig
-from orchestration.ml.marts import read_tenants
+from orchestration.extraction.replica import Warehouse
+from orchestration.ml.marts import Tenant, read_tenants
 from orchestration.ml.model_run import ModelRun
 from orchestration.ml.parallel import Workers
 from orchestration.ml.refresh import Task, refresh
 from orchestration.ml.sales import (
     ForecastPlan,
+    SalesInput,
     compute_quarter,
     compute_sales,
     read_quarter_input,
@@ -29,8 +31,8 @@ _PLAN = ForecastPlan(
     ForecastConfig(horizon=3, candidates=("seasonal_naive", "drift"), origins=(3, 6), confidences=(0.8, 0.95)),
     pictures=False,
 )
-SALES = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)
-QUARTER = Task("quarter_forecast", partial(read_quarter_input, plan=_PLAN), compute_quarter)
+SALES: Task[Any] = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)
+QUARTER: Task[Any] = Task("quarter_forecast", partial(read_quarter_input, plan=_PLAN), compute_quarter)
 
 
 def run(marts: Marts, *tasks: Task[Any], day: date = TODAY) -> list[ModelRun]:
@@ -85,7 +87,7 @@ def test_what_is_read_is_what_was_won(marts: Marts) -> None:
         "select month, any(actual) from ml.forecast_backtest where tenant_id = 'ada' and dimension = 'tenant' "
         "group by month order by month"
     )
-    facts: dict[Any, Any] = dict(
+    facts = dict(
         marts.rows(
             "select toDate32(toStartOfMonth(since_day)), sum(amount_base) from analytics.fct_deals "
             "inner join analytics.fct_deal_outcomes using (tenant_id, deal_id) "
@@ -170,10 +172,10 @@ def test_a_tenant_that_fails_keeps_its_rows_and_stops_nobody(marts: Marts) -> No
 
 
 def test_a_tenant_whose_rows_cannot_be_read_stops_nobody(marts: Marts) -> None:
-    def unreadable(warehouse: object, tenant: object, as_of: date) -> Any:
-        if getattr(tenant, "id", "") == "ada":
+    def unreadable(warehouse: Warehouse, tenant: Tenant, as_of: date) -> SalesInput:
+        if tenant.id == "ada":
             raise ValueError("a month that is no month")
-        return read_sales_input(marts.warehouse, tenant, as_of, _PLAN)  # type: ignore[arg-type]
+        return read_sales_input(warehouse, tenant, as_of, _PLAN)
 
     runs = {each.tenant_id: each for each in run(marts, Task("sales_forecast", unreadable, compute_sales))}
     assert runs["ada"].error == "ValueError: a month that is no month"
