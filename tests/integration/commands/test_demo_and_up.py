@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,11 +75,13 @@ def test_the_reports_exist_in_russian(environment: dict[str, str], first_demo: s
 
 
 @pytest.fixture
-def up(environment: dict[str, str], first_demo: str, unused_port: int) -> Iterator[subprocess.Popen[str]]:
+def up(
+    environment: dict[str, str], first_demo: str, unused_port: int, another_unused_port: int
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy.up"],
         cwd=REPOSITORY,
-        env={**environment, "DAGSTER_PORT": str(unused_port)},
+        env={**environment, "DAGSTER_PORT": str(unused_port), "SUPERSET_PORT": str(another_unused_port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -91,8 +94,15 @@ def up(environment: dict[str, str], first_demo: str, unused_port: int) -> Iterat
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
+    return _free_port()
 
+
+@pytest.fixture
+def another_unused_port() -> int:
+    return _free_port()
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
