@@ -6,7 +6,9 @@ longer than a small table does, so it is imported only when it is needed. Whethe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,8 +102,31 @@ def push_rows(
     if not (_types_as_hashed(connection, plan, fields) and hashes_agree(connection)):
         query = binary_query(plan, select, hashed=True)
     encoder = _Encoder(plan, query, fields, extracted_at)
-    send(encoder.block(*piece) for piece in binary_rows(connection, query.query))
+    with closing(read_ahead(_blocks(connection, query, encoder))) as blocks:
+        send(blocks)
     return encoder.rows
+
+
+def _blocks(connection: Connection, query: BinaryQuery, encoder: _Encoder) -> Generator[bytes, None, None]:
+    with closing(binary_rows(connection, query.query)) as pieces:
+        for raw, end in pieces:
+            yield encoder.block(raw, end)
+
+
+def read_ahead(blocks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Yield the blocks, each of which is made in another thread while the one before is still in use.
+
+    Reading and encoding let go of the interpreter, so PostgreSQL and ClickHouse do not wait for each other.
+    """
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, blocks, None)
+        try:
+            while (block := coming.result()) is not None:
+                coming = maker.submit(next, blocks, None)
+                yield block
+        finally:
+            # In the same thread, behind the block that is being made.
+            maker.submit(blocks.close).result()
 
 
 def _fields(connection: Connection, query: BinaryQuery) -> list[Field]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -46,7 +46,7 @@ _free: Any = types.ExternalFunction("PQfreemem", types.void(types.uintp))
 _copy: Any = types.ExternalFunction("memcpy", types.uintp(types.uintp, types.uintp, types.uintp))
 
 
-def binary_rows(connection: Connection, query: str) -> Iterator[tuple[Bytes, int]]:
+def binary_rows(connection: Connection, query: str) -> Generator[tuple[Bytes, int], None, None]:
     """Yield the rows of a query in pieces: a buffer, which is used again, and the end of the rows in it.
 
     Raises:
