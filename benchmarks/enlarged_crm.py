@@ -67,10 +67,16 @@ def fill_enlarged(
 def play_enlarged_day(
     crm: Connection, warehouse: Warehouse, plan: Enlargement, progress: Callable[[str], None]
 ) -> datetime:
-    """Let a working day pass in the CRM and its enlarged replicas; return the moment that it leads up to."""
+    """Let a working day pass in the CRM and its enlarged replicas; return the moment that it leads up to.
+
+    The demo renames a source in each company every day, to show what that does: it changes all leads of the source. It
+    is no part of an ordinary day, so the names are put back.
+    """
     known = warehouse.rows(f"select max(boundary) from {warehouse.ops}.extraction_state")[0][0].replace(tzinfo=UTC)
+    crm.execute("create temporary table source_names as select id, name from lead_sources")
     while play_day(crm, stamp="now").changes["new_leads_and_deals"] == 0:
         pass
+    crm.execute("update lead_sources set name = kept.name from source_names as kept where kept.id = lead_sources.id")
     _extract(crm, warehouse)
     _enlarge(warehouse, plan, known, progress)
     return read_as_of(crm)

@@ -33,7 +33,7 @@ _NEXT_STEPS = """
 What next
   make demo              once more: incremental now, the same numbers
   make demo DAYS=1       let a day pass in the demo CRM first
-  make up                the same engines with Dagster's UI and the nightly schedule
+  make up                the same engines with Dagster's UI and the nightly schedule, after it every model (ml_refresh)
   make reports REPORT_LANGUAGE=ru TENANT=volga
                          the reports again, in Russian, of one tenant (needs make up)
   README.md              how to connect your own CRM; where everything lies
@@ -90,9 +90,9 @@ def _run(home: Path, arguments: argparse.Namespace) -> Stages:
             environment["AS_OF"] = _prepare_crm(plan, arguments).isoformat()
         _check(manifest.wait())
         _run_job(stages, environment, "nightly", "extraction, dbt build with tests, checks")
-        # Every dimension and every candidate would take minutes; what is shown needs the whole and the quick ones.
+        # All of ml_refresh, with every dimension and candidate, would take minutes.
         quick = {**environment, "ML_PLAN": environment.get("ML_PLAN", "quick")}
-        _run_job(stages, quick, "ml_refresh", "forecasts, anomalies and scores, the quick plan (ML_PLAN=full: all)")
+        _run_job(stages, quick, "ml_forecasts", "sales and the quarter, by the quick plan (docs/ml-operations.md)")
         with stages.timed("reports"):
             _check(_run_module(["api.reports", *_report_arguments(arguments)], environment))
     return stages

@@ -14,7 +14,7 @@ from deploy.dagster_home import prepare_dagster_home
 from deploy.settings import Settings, SettingsError, load_settings
 from orchestration.doctor import command as doctor
 
-ML_REFRESH = "ml_refresh"
+BY_DAY = ("ml_refresh", "ml_forecasts", "ml_training")
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     from orchestration.run import run_job, write_stages
 
     day = arguments.day or settings.run_moment(datetime.now(UTC)).astimezone(UTC).date()
-    partition = day.isoformat() if arguments.job == ML_REFRESH else None
+    partition = day.isoformat() if arguments.job in BY_DAY else None
     outcome = run_job(arguments.job, full_refresh=arguments.full_refresh, partition=partition)
     if arguments.stages:
         write_stages(outcome.stages, arguments.stages)
@@ -58,10 +58,10 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m orchestration", description="Run the pipeline.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run a job to its end in this process")
-    run.add_argument("job", nargs="?", choices=("nightly", "hourly", ML_REFRESH), default="nightly")
+    run.add_argument("job", nargs="?", choices=("nightly", "hourly", *BY_DAY), default="nightly")
     run.add_argument("--full-refresh", action="store_true", help="load and build everything from scratch")
     run.add_argument(
-        "--day", type=date.fromisoformat, help=f"of {ML_REFRESH}: the day to stand on, by default today (AS_OF)"
+        "--day", type=date.fromisoformat, help=f"of {', '.join(BY_DAY)}: the day to stand on, by default today (AS_OF)"
     )
     run.add_argument("--stages", type=Path, metavar="FILE", help="write when each stage began and ended, as JSON")
     doctor.add_arguments(

@@ -5,13 +5,15 @@ Every figure is a row of a mart; nothing is computed here. A tenant that has not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from api.reports.language import Language
-from api.reports.table import Column, Format, ReportTable
+from api.reports.table import Column, ReportTable
 from api.reports.tenants import Tenant
+from catalogue.formats import Format
 
 _MONTHS_SHOWN = 6
 _CONFIDENCE = 0.95
@@ -62,7 +64,7 @@ def _money(language: Language, mart: str) -> tuple[Column, ...]:
     return tuple(Column(language.label(mart, name), Format.MONEY) for name in ("forecast", "lower", "upper"))
 
 
-def _scope(row: tuple[object, ...], language: Language) -> str:
+def _scope(row: Sequence[Any], language: Language) -> str:
     *_, reason, low_history = row
     told = [language.word("band", level=language.percent(_CONFIDENCE)), language.word(f"forecast_{reason}")]
     if low_history:

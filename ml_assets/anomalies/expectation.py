@@ -234,7 +234,7 @@ def _quiet_nanmean(values: Values) -> Values:
 def _quiet_nanmedian(values: Values) -> Values:
     if not values.shape[1]:
         return np.full(len(values), np.nan)
-    empty: Mask = ~(~np.isnan(values)).any(axis=1)
+    empty = np.asarray(np.isnan(values).all(axis=1), dtype=bool)
     filled = np.where(empty.reshape(-1, 1), 0.0, values)
     found: Values = np.where(empty, np.nan, np.nanmedian(filled, axis=1))
     return found

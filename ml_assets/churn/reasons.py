@@ -61,9 +61,7 @@ def _pick(language: LanguageCode, english: str, russian: str) -> str:
 def _silence(language: LanguageCode, facts: Facts) -> str:
     days = counted(language, facts["silence_days"], "day")
     if facts["purchases"] < 2:
-        return _pick(
-            language, f"silent for {days} since the only purchase", f"после единственной покупки прошло {days}"
-        )
+        return _pick(language, f"the only purchase was {days} ago", f"единственная покупка была {days} назад")
     pause = round(facts["usual_pause_days"])
     every = _pick(
         language,
@@ -94,11 +92,21 @@ def _pace(language: LanguageCode, facts: Facts) -> str:
             f"no purchase in 180 days, {year} in the last 365",
             f"за 180 дней ни одной покупки, за 365 дней {year}",
         )
-    recent = counted(language, now, "purchase")
+    return _two_periods(language, _some(language, now, "purchase"), _some(language, before, "purchase"))
+
+
+_NONE = {"purchase": ("no purchase", "ни одной покупки"), "contact": ("no contact", "ни одного контакта")}
+
+
+def _some(language: LanguageCode, count: float, noun: str) -> str:
+    return counted(language, count, noun) if count else _pick(language, *_NONE[noun])
+
+
+def _two_periods(language: LanguageCode, now: str, before: str) -> str:
     return _pick(
         language,
-        f"{recent} in the last 90 days, {counted(language, before, 'purchase')} in the 90 before",
-        f"за последние 90 дней {recent}, за предыдущие 90 {counted(language, before, 'purchase')}",
+        f"{now} in the last 90 days, {before} in the 90 days before",
+        f"за последние 90 дней {now}, за предыдущие 90 дней {before}",
     )
 
 
@@ -124,13 +132,8 @@ def _contact(language: LanguageCode, facts: Facts) -> str:
         return _pick(language, "no contact on record", "контактов не записано")
     days = counted(language, facts["contact_days"], "day")
     if facts["contacts_90"]:
-        done = counted(language, facts["contacts_90"], "contact")
-        before = counted(language, facts["contacts_prior_90"], "contact")
-        return _pick(
-            language,
-            f"{done} in the last 90 days, {before} in the 90 before",
-            f"за последние 90 дней {done}, за предыдущие 90 {before}",
-        )
+        done, before = (_some(language, facts[name], "contact") for name in ("contacts_90", "contacts_prior_90"))
+        return _two_periods(language, done, before)
     return _pick(language, f"no contact for {days}", f"контактов не было {days}")
 
 

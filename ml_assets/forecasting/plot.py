@@ -60,6 +60,7 @@ _MODELS = {
     "zero": ("zero", "ноль"),
 }
 _MONTHS_SHOWN = 48
+_MONTHS_NAMED = 9
 _GRID = "#e6e9ed"
 _INK, _ACCENT, _PALE, _NAIVE = "#2b2f36", "#1f6fb2", "#9fc4e3", "#b35c1e"
 _CUT_COLOURS = ("#1f6fb2", "#2a9d74", "#b35c1e", "#8256a6", "#a83250")
@@ -144,26 +145,28 @@ def fan_chart(history: pd.Series, forecasts: pd.DataFrame, reader: Reader) -> by
         )  # fmt: skip
     else:
         axes.text(0.5, 0.5, reader.word("nothing"), transform=axes.transAxes, ha="center", color=_INK)
+        axes.set_ylim(0.0, 1.0)
+        axes.set_yticks([0.0])
     axes.plot(points["month"], points["point"], color=_ACCENT, lw=2, marker="o", ms=4, label=reader.word("forecast"))
     told = [reader.word("model", model=reader.model(str(points["model"].iloc[0])))]
     if bool(points["low_history"].iloc[0]):
         told.append(reader.word("low_history"))
     axes.set_title(" · ".join(told), loc="left", fontsize=9, color="#5a606b")
-    _money_by_month(axes, reader)
+    _money_by_month(axes, pd.DatetimeIndex([*shown.index, *points["month"]]), reader)
     return _png(figure)
 
 
-def backtest_plot(history: pd.Series, backtest: pd.DataFrame, reader: Reader) -> bytes:
+def backtest_plot(history: pd.Series, backtest: pd.DataFrame, published: str, reader: Reader) -> bytes:
     """Draw what was said at each cut-off beside what came, and the error of every model.
 
     Args:
         history: amounts by month, finished months only.
         backtest: rows of one series as `BACKTEST_COLUMNS`.
+        published: the model of the series that counts; what it said is drawn.
         reader: for whom.
     """
     rows = backtest.assign(month=pd.to_datetime(backtest["month"]), origin=pd.to_datetime(backtest["origin"]))
-    best = next(name for name in ("combination_with_naive", "combination", NAIVE) if name in set(rows["model"]))
-    said = rows[rows["model"] == best]
+    said = rows[rows["model"] == published]
     figure, (above, below) = _figure(reader.word("backtest_title"), reader, height=7.2, panels=2)
     shown = _by_month(history)
     shown = shown[shown.index >= said["origin"].min() - pd.DateOffset(months=12)]
@@ -172,11 +175,11 @@ def backtest_plot(history: pd.Series, backtest: pd.DataFrame, reader: Reader) ->
         steps = steps.sort_values("month")
         label = reader.word("cut", month=reader.month(origin + pd.DateOffset(months=1)))
         above.plot(steps["month"], steps["point"], color=colour, lw=1.6, marker="o", ms=3.5, label=label)
-    above.set_title(reader.model(best), loc="left", fontsize=9, color="#5a606b")
-    _money_by_month(above, reader)
+    above.set_title(reader.word("model", model=reader.model(published)), loc="left", fontsize=9, color="#5a606b")
+    _money_by_month(above, pd.DatetimeIndex(shown.index), reader)
     level = float(rows["actual"].abs().mean()) or 1.0
     errors = (rows.groupby("model")["absolute_error"].mean() / level).sort_values(ascending=False)
-    colours = [_ACCENT if name == best else _NAIVE if name == NAIVE else _PALE for name in errors.index]
+    colours = [_ACCENT if name == published else _NAIVE if name == NAIVE else _PALE for name in errors.index]
     drawn = below.barh([reader.model(str(name)) for name in errors.index], errors.to_numpy(), color=colours)
     below.bar_label(drawn, [reader.share(value) for value in errors], padding=3, fontsize=8)
     below.set_title(reader.word("error"), loc="left", fontsize=9, color="#5a606b")
@@ -248,13 +251,14 @@ def _figure(title: str, reader: Reader, *, height: float = 4.4, panels: int = 1)
     return figure, axes
 
 
-def _money_by_month(axes: Axes, reader: Reader) -> None:
+def _money_by_month(axes: Axes, months: pd.DatetimeIndex, reader: Reader) -> None:
     axes.set_ylabel(reader.word("sales", currency=reader.currency))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: reader.amount(value)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: reader.month(pd.Timestamp(value, unit="D"))))
+    ticks = months[:: -(-len(months) // _MONTHS_NAMED)]
+    axes.set_xticks(ticks, [reader.month(month) for month in ticks])
     axes.grid(axis="x", visible=False)
     axes.grid(axis="y", color=_GRID, lw=0.8)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_ylim(bottom=min(0.0, axes.dataLim.y0))
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 
 

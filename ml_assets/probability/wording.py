@@ -22,23 +22,15 @@ _IMPOSSIBLE = 1e15
 _NOUNS: Mapping[str, tuple[tuple[str, str], tuple[str, str, str]]] = {
     "day": (("day", "days"), ("день", "дня", "дней")),
     "purchase": (("purchase", "purchases"), ("покупка", "покупки", "покупок")),
-    "purchase_accusative": (("purchase", "purchases"), ("покупку", "покупки", "покупок")),
     "contact": (("contact", "contacts"), ("контакт", "контакта", "контактов")),
-    "deal": (("deal", "deals"), ("сделка", "сделки", "сделок")),
     "open_deal": (("open deal", "open deals"), ("открытая сделка", "открытые сделки", "открытых сделок")),
     "lost_deal": (("lost deal", "lost deals"), ("проигранная сделка", "проигранные сделки", "проигранных сделок")),
     "message": (("message", "messages"), ("сообщение", "сообщения", "сообщений")),
-    "activity": (("activity", "activities"), ("активность", "активности", "активностей")),
     "activity_done": (
         ("activity completed", "activities completed"),
         ("выполненная активность", "выполненные активности", "выполненных активностей"),
     ),
     "hour": (("hour", "hours"), ("час", "часа", "часов")),
-    "stage_move": (
-        ("stage change", "stage changes"),
-        ("переход по этапам", "перехода по этапам", "переходов по этапам"),
-    ),
-    "meeting": (("meeting", "meetings"), ("встреча", "встречи", "встреч")),
 }
 _RUSSIAN = {"one": 0, "few": 1, "many": 2, "other": 1}
 

@@ -66,7 +66,7 @@ class LoadResult:
         reason: why the load was full; empty for an incremental one.
         rows: rows read from the CRM, tombstones included.
         rows_changed: rows that were inserted into the replica; a full load inserts all.
-        bytes: size of the rows' text form, as far as it went through this process.
+        bytes: size of the rows on their way, as far as it led through this process.
         seconds: duration of the whole load.
         boundary: where the next incremental load starts, before its overlap; None when not mapped.
         boundary_method: `transactions`, or `lag` where open transactions could not be seen; None when not mapped.
@@ -125,7 +125,9 @@ def load_table(
         with table_lock(connection, warehouse, table, wait=wait):
             chosen = choose_transport(transport, connection, warehouse)
             return until_undisturbed(
-                lambda: _load(connection, warehouse, mapping, table, chosen, run_id=run_id, full=full)
+                lambda: _load(
+                    connection, warehouse, mapping, table, chosen, run_id=run_id, full=full, only=transport == "pull"
+                )
             )
     except psycopg.Error as error:
         raise ExtractionError(f"{table}: the CRM's PostgreSQL: {first_line(error)}") from error
@@ -152,7 +154,9 @@ def _load(
     *,
     run_id: str,
     full: bool,
+    only: bool,
 ) -> LoadResult:
+    """Load the table; `only` tells that no other transport may be taken, even if it is faster."""
     started, clock = datetime.now(UTC), time.monotonic()
     create_databases(warehouse)
     create_state_table(warehouse)
@@ -178,7 +182,7 @@ def _load(
         _refuse_incompatible(warehouse, plan, mapping, drift or ())
     decision = _decide(plan, mapping, state, definition, drift, asked_full=full)
     with staging_table(warehouse, plan, whole=decision.mode != "incremental"):
-        moved = _stage(connection, warehouse, plan, boundary, decision, transport)
+        moved = _stage(connection, warehouse, plan, boundary, decision, transport, only=only)
         check_sources(connection, plan, sources)
         staged = inspect_loading(warehouse, plan)
         check_staged(plan, mapping, moved.rows, staged)
@@ -214,7 +218,7 @@ def _load(
         boundary_method=boundary.method,
         boundary_note=boundary.note,
         not_representable=staged.not_representable,
-        transport=transport if plan.source is not None else None,
+        transport=moved.transport if plan.source is not None else None,
     )
     _logger.info("%s: %s, %d rows in %.1f s", table, result.mode, result.rows, result.seconds)
     return result
@@ -287,11 +291,14 @@ def _stage(
     boundary: Boundary,
     decision: _Decision,
     transport: Transport,
+    *,
+    only: bool,
 ) -> Moved:
     if plan.source is None:
-        return Moved(rows=0, bytes=0)
+        return Moved(0, 0, transport)
     select = render_select(plan, extracted_at=boundary.moment, since=decision.since)
-    return move_rows(transport, connection, warehouse, plan, select, boundary.moment)
+    as_table = decision.since is None and not only
+    return move_rows(transport, connection, warehouse, plan, select, boundary.moment, as_table=as_table)
 
 
 def _publish(

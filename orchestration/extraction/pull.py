@@ -63,7 +63,7 @@ def pull_rows(
     )
     settings = {**INSERT_SETTINGS, **_LANDING_SETTINGS, "max_query_size": len(statement.encode()) + 1024}
     try:
-        with _unlimited_patience(warehouse.client):
+        with unlimited_patience(warehouse.client):
             summary = warehouse.client.command(statement, settings=settings)
     except ClickHouseError as error:
         raise _without_password(error, connection) from None
@@ -93,12 +93,12 @@ def why_not(connection: Connection, warehouse: Warehouse) -> str:
 
 
 @contextmanager
-def _unlimited_patience(client: Client) -> Iterator[None]:
+def unlimited_patience(client: Client) -> Iterator[None]:
     """Let the client wait as long as it takes; a server that is gone is still noticed, by the connection's probes."""
     if not isinstance(client, HttpClient):
         raise TypeError(f"{type(client).__name__} is no client of ClickHouse's HTTP interface")
     usual = client.timeout
-    client.timeout = Timeout(connect=usual.connect_timeout, read=None)
+    client.timeout = Timeout(connect=None, read=None)
     try:
         yield
     finally:

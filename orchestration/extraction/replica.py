@@ -35,6 +35,10 @@ CHECKSUM_COLUMN = ("_checksum", "UInt64")
 checksum that no longer fits."""
 
 
+# A month is mostly smaller, and a file per column and month costs a load more than all else that ClickHouse writes.
+_WIDE_PART_BYTES = 64 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Warehouse:
     """The ClickHouse that holds the replicas. One client serves one load at a time.
@@ -212,7 +216,8 @@ def create_statement(warehouse: Warehouse, name: str, plan: TablePlan, *, if_mis
     create = "create table if not exists" if if_missing else "create table"
     return (
         f"{create} {name}{warehouse.on_cluster}\n(\n    {body},\n    {stored} default {checksum(plan)}\n)\n"
-        f"engine = {warehouse.engine('ReplacingMergeTree')}(_version, _deleted){partition}\norder by ({key})"
+        f"engine = {warehouse.engine('ReplacingMergeTree')}(_version, _deleted){partition}\norder by ({key})\n"
+        f"settings min_bytes_for_wide_part = {_WIDE_PART_BYTES}"
     )
 
 

@@ -82,7 +82,9 @@ def typed_query(plan: TablePlan, select: str, extracted_at: datetime) -> TypedQu
     sent |= {"_deleted": "nullif(x._deleted, false)", "_not_representable": "nullif(x._not_representable, '')"}
     sent |= {"_row_hash": "x._row_hash"}
     landed = {column.name: _landed(column) for column in mapped} | {
-        "_version": f"toUInt64(greatest(0, {', '.join(moments)}))" if moments else "_version",
+        "_version": f"toUInt64(greatest(0, {', '.join(_landed_moment(name) for name in moments)}))"
+        if moments
+        else "_version",
         "_deleted": "ifNull(_deleted, 0)",
         "_extracted_at": f"fromUnixTimestamp64Micro(toInt64({microseconds(extracted_at)}), 'UTC')",
         "_row_hash": "_row_hash",
@@ -98,6 +100,43 @@ def typed_query(plan: TablePlan, select: str, extracted_at: datetime) -> TypedQu
         tuple(landed),
         tuple(landed.values()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryQuery:
+    """What COPY sends in PostgreSQL's binary format.
+
+    Attributes:
+        query: for PostgreSQL; its columns are `columns`, the version where `moments` is empty, whether the row is
+            deleted or NULL, what it cannot hold or NULL, and its hash, or NULL where the receiver shall compute it.
+        columns: that are mapped, in order.
+        moments: names of the columns that the version is the greatest of.
+    """
+
+    query: str
+    columns: tuple[ReplicaColumn, ...]
+    moments: tuple[str, ...]
+
+
+def binary_query(plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
+    """Return how to send the rows of a SELECT of this plan.
+
+    Args:
+        plan: of the table.
+        select: over it, of all rows.
+        hashed: PostgreSQL shall hash every row, and not only those that hold what ClickHouse cannot.
+    """
+    mapped = _mapped(plan)
+    moments = _moments_of_version(plan, mapped)
+    sent = [_binary(column) for column in mapped] + ([] if moments else ["x._version"])
+    sent += ["nullif(x._deleted, false)", "nullif(x._not_representable, '')"]
+    sent += ["x._row_hash" if hashed else "case when x._not_representable <> '' then x._row_hash end"]
+    return BinaryQuery(f"select {', '.join(sent)}\nfrom (\n{select}\n) as x", tuple(mapped), tuple(moments))
+
+
+def _binary(column: ReplicaColumn) -> str:
+    value = f"x.{identifier(column.name)}"
+    return f"({value})::numeric" if column.kind is Kind.DECIMAL else value
 
 
 def _mapped(plan: TablePlan) -> list[ReplicaColumn]:
@@ -134,9 +173,13 @@ def _landed(column: ReplicaColumn) -> str:
 
 
 def _moments_of_version(plan: TablePlan, mapped: list[ReplicaColumn]) -> list[str]:
-    """Return ClickHouse's expressions of the moments that the version is the greatest of; empty if one is not read."""
+    """Return the columns of the moments that the version is the greatest of; nothing if one of them is not read."""
     names = {column.raw: column.name for column in mapped if column.kind is Kind.TIMESTAMP}
     moments = [moment for moment in (plan.changed, plan.created) if moment is not None]
     if not moments or any(moment not in names for moment in moments):
         return []
-    return [f"ifNull({quote_identifier(names[moment])}, 0)" for moment in moments]
+    return [names[moment] for moment in moments]
+
+
+def _landed_moment(name: str) -> str:
+    return f"ifNull({quote_identifier(name)}, 0)"

@@ -48,7 +48,7 @@ class ArtefactStore:
         )
         sha256 = _hash(manifest)
         address = "/".join((quote(kind, safe=""), quote(tenant, safe=""), f"{day}-{sha256[:16]}"))
-        system, root = fsspec.core.url_to_fs(self.root)
+        system, root = fsspec.url_to_fs(self.root)
         system.makedirs(f"{root}/{address}", exist_ok=True)
         # The manifest comes last: an artefact without one was broken off.
         for name, text in (*written.items(), (_MANIFEST, manifest)):
@@ -71,7 +71,7 @@ class ArtefactStore:
         return found
 
     def _read(self, artefact: Artefact, name: str) -> bytes:
-        system, root = fsspec.core.url_to_fs(self.root)
+        system, root = fsspec.url_to_fs(self.root)
         try:
             return bytes(system.cat_file(f"{root}/{artefact.address}/{name}"))
         except FileNotFoundError:

@@ -47,7 +47,8 @@ def main() -> int:
     parser.add_argument("--real", action="store_true", help="it is an anomaly after all: take the mark back")
     arguments = parser.parse_args()
     try:
-        warehouse = Warehouse(connect_clickhouse(load_clickhouse_settings()))
+        settings = load_clickhouse_settings()
+        warehouse = Warehouse(connect_clickhouse(settings), cluster=settings.cluster)
         mark(
             warehouse,
             arguments.tenant,

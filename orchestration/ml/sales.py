@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,11 @@ class ForecastPlan:
     dimensions: tuple[str, ...] = DIMENSIONS
     config: ForecastConfig = field(default_factory=lambda: ForecastConfig(horizon=12))
     pictures: bool = True
+
+    @classmethod
+    def named(cls, name: Literal["full", "quick"]) -> ForecastPlan:
+        """Return the plan of that name (`ML_PLAN`)."""
+        return cls.quick() if name == "quick" else cls()
 
     @classmethod
     def quick(cls) -> ForecastPlan:
@@ -175,8 +180,11 @@ def _sales_plots(given: SalesInput, forecasts: pd.DataFrame, backtest: pd.DataFr
     finished = month < pd.Timestamp(given.as_of).replace(day=1)
     history = cast(pd.Series, given.sales[finished].groupby(month[finished])["value"].sum())
     plots = {"fan_chart": fan_chart(history, _of_the_tenant(forecasts), reader)}
-    judged = _of_the_tenant(backtest)
-    return plots | ({"backtest": backtest_plot(history, judged, reader)} if len(judged) else {})
+    judged, published = _of_the_tenant(backtest), _of_the_tenant(forecasts)
+    if judged.empty:
+        return plots
+    model = str(published.loc[published["is_published"], "model"].iloc[0])
+    return plots | {"backtest": backtest_plot(history, judged, model, reader)}
 
 
 def _of_the_tenant(frame: pd.DataFrame) -> pd.DataFrame:

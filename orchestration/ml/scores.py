@@ -43,8 +43,7 @@ from orchestration.ml.marts import Tenant
 from orchestration.ml.model_run import Computed
 from orchestration.ml.sales_events import MartEvents, read_mart_events
 
-Subject = Literal["churn", "lead", "deal"]
-SUBJECTS: tuple[Subject, ...] = ("churn", "lead", "deal")
+SUBJECTS = ("churn", "lead", "deal")
 RETRAIN_AFTER = timedelta(days=7)
 _MODEL_FILE = "model.json"
 
@@ -76,7 +75,7 @@ class ScoringInput:
 
     tenant: Tenant
     as_of: date
-    subject: Subject
+    subject: str
     events: MartEvents
     store: ArtefactStore
     artefact: Artefact
@@ -89,7 +88,7 @@ def read_training_input(warehouse: Warehouse, tenant: Tenant, as_of: date, *, st
 
 
 def read_scoring_input(
-    warehouse: Warehouse, tenant: Tenant, as_of: date, *, subject: Subject, store: ArtefactStore, pictures: bool
+    warehouse: Warehouse, tenant: Tenant, as_of: date, *, subject: str, store: ArtefactStore, pictures: bool
 ) -> ScoringInput:
     """Read what is scored, with the newest model that was trained on that day or before.
 
@@ -118,7 +117,7 @@ def is_due(models: Mapping[tuple[str, str], tuple[Artefact, date]], tenant: Tena
 def compute_training(given: TrainingInput) -> Computed:
     """Learn the three models and keep them. Raises whatever the libraries or the store raise."""
     started = cpu_seconds()
-    models: dict[Subject, ChurnModel | ScoringModel] = {
+    models: dict[str, ChurnModel | ScoringModel] = {
         "churn": train_churn(_churn_events(given.events), given.as_of, ChurnConfig(currency=given.tenant.currency)),
         "lead": train_leads(_sales_events(given.events), given.as_of, ScoringConfig(currency=given.tenant.currency)),
         "deal": train_deals(_sales_events(given.events), given.as_of, ScoringConfig(currency=given.tenant.currency)),
@@ -195,7 +194,7 @@ def _score_deals(given: ScoringInput, manifest: Mapping[str, Any]) -> tuple[Scor
     return score_deals(model, events, given.as_of), check_scoring(model, events, given.as_of), model.trained
 
 
-_SCORERS: Mapping[Subject, Callable[..., tuple[ChurnResult | ScoringResult, pd.DataFrame, Trained]]] = {
+_SCORERS: Mapping[str, Callable[..., tuple[ChurnResult | ScoringResult, pd.DataFrame, Trained]]] = {
     "churn": _score_churn,
     "lead": _score_leads,
     "deal": _score_deals,

@@ -39,7 +39,7 @@ RUN_COLUMNS: tuple[tuple[str, str], ...] = (
     *_KEY,
     ("status", "LowCardinality(String)"),
     ("error", "String"),
-    ("rows", "UInt64"),
+    ("rows_written", "UInt64"),
     ("data_hash", "String"),
     ("versions", "Map(String, String)"),
     ("parameters", "String"),
@@ -390,7 +390,7 @@ TABLES: Mapping[str, Table] = {
 
 # What readers say of events; it is theirs and belongs to no run.
 _FEEDBACK = """
-create table if not exists ml.anomaly_feedback
+create table if not exists ml.anomaly_feedback{on_cluster}
 (
     tenant_id String,
     event_id String,
@@ -399,7 +399,7 @@ create table if not exists ml.anomaly_feedback
     note String,
     marked_at DateTime64(6, 'UTC')
 )
-engine = ReplacingMergeTree(marked_at)
+engine = {engine}(marked_at)
 order by (tenant_id, event_id)
 """
 
@@ -425,17 +425,18 @@ def create_ml_tables(warehouse: Warehouse) -> None:
     lacking = [name for name, (columns, _) in stored.items() if {name for name, _ in columns} - have.get(name, set())]
     if not lacking and not views_missing:
         return
-    warehouse.run(f"create database if not exists {quote_identifier(DATABASE)} engine = Atomic")
+    database = f"{quote_identifier(DATABASE)}{warehouse.on_cluster}"
+    warehouse.run(f"create database if not exists {database} engine = Atomic")
     for name in lacking:
         columns, key = stored[name]
-        warehouse.run(_create(name, columns, key))
+        warehouse.run(_create(warehouse, name, columns, key))
         for column, type_name in columns:
             warehouse.run(
                 f"alter table {qualified(name)} add column if not exists {quote_identifier(column)} {type_name}"
             )
     for table in TABLES.values():
-        warehouse.run(_view(table))
-    warehouse.run(_FEEDBACK)
+        warehouse.run(_view(warehouse, table))
+    warehouse.run(_FEEDBACK.format(on_cluster=warehouse.on_cluster, engine=warehouse.engine("ReplacingMergeTree")))
 
 
 def _existing_columns(warehouse: Warehouse) -> dict[str, set[str]]:
@@ -443,19 +444,19 @@ def _existing_columns(warehouse: Warehouse) -> dict[str, set[str]]:
     return {str(table): set(columns) for table, columns in rows}
 
 
-def _create(name: str, columns: tuple[tuple[str, str], ...], key: tuple[str, ...]) -> str:
+def _create(warehouse: Warehouse, name: str, columns: tuple[tuple[str, str], ...], key: tuple[str, ...]) -> str:
     body = ", ".join(f"{quote_identifier(column)} {type_name}" for column, type_name in columns)
     order = ", ".join(quote_identifier(column) for column in ("tenant_id", "as_of", *key))
     return (
-        f"create table if not exists {qualified(name)} ({body}) engine = MergeTree "
+        f"create table if not exists {qualified(name)}{warehouse.on_cluster} ({body}) engine = {warehouse.engine()} "
         f"partition by toYYYYMM(as_of) order by ({order})"
     )
 
 
-def _view(table: Table) -> str:
+def _view(warehouse: Warehouse, table: Table) -> str:
     columns = ", ".join(quote_identifier(column) for column, _ in table.columns)
     return (
-        f"create or replace view {qualified(table.name)} as select {columns} from {table.stored} "
+        f"create or replace view {qualified(table.name)}{warehouse.on_cluster} as select {columns} from {table.stored} "
         "where (tenant_id, as_of, run_id) in (select tenant_id, as_of, argMax(run_id, finished_at) "
         f"from {qualified('model_runs')} where task in {table.tasks_text} and status = 'succeeded' "
         "group by task, tenant_id, as_of)"

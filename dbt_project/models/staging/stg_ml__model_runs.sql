@@ -6,7 +6,7 @@ select
     as_of,
     status,
     error,
-    rows as rows_written,
+    rows_written,
     data_hash,
     versions,
     parameters,

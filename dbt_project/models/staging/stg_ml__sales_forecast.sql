@@ -1,4 +1,4 @@
--- Grain: one row per tenant, day of the forecast, dimension, member, model, month and confidence; every candidate is here.
+-- Grain: one row per tenant, day of the forecast, dimension, member, model, month and confidence; candidates included.
 select
     tenant_id,
     as_of,

@@ -1,4 +1,8 @@
-"""The forecasts as assets, one partition per day that they stand on. The work itself belongs in `orchestration.ml`."""
+"""The models' results as assets, one partition per day that they stand on. The work belongs in `orchestration.ml`.
+
+Modules that load a model library are imported where they are needed: every run of any job loads this one, and seconds
+of libraries must not be a part of it.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,30 +31,12 @@ from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.defs.ml.shown import run_metadata, run_outcome
 from orchestration.extraction.lock import table_lock
 from orchestration.extraction.replica import Warehouse
-from orchestration.ml.anomalies import compute_anomalies, read_anomaly_input
 from orchestration.ml.artefacts import ArtefactStore
 from orchestration.ml.marts import Tenant, read_tenants
 from orchestration.ml.model_run import ModelRun
 from orchestration.ml.parallel import Workers
 from orchestration.ml.plots import keep_plots
 from orchestration.ml.refresh import Task, refresh
-from orchestration.ml.sales import (
-    ForecastPlan,
-    compute_quarter,
-    compute_sales,
-    read_quarter_input,
-    read_sales_input,
-)
-from orchestration.ml.scores import (
-    SUBJECTS,
-    Subject,
-    compute_scores,
-    compute_training,
-    is_due,
-    newest_models,
-    read_scoring_input,
-    read_training_input,
-)
 from orchestration.ml.tables import create_ml_tables
 from orchestration.partitions import as_of_days
 from orchestration.resources import PipelineResource
@@ -63,6 +49,14 @@ _DAYS_PER_RUN = 31
 model_runs = AssetSpec(
     ["ml", "model_runs"],
     description="Every run of a model for a tenant and day: hash of the data, versions, parameters, figures, failures.",
+    group_name=GROUP,
+    owners=_OWNERS,
+)
+
+
+anomaly_feedback = AssetSpec(
+    ["ml", "anomaly_feedback"],
+    description="What readers say of anomalies: false positives stay marked.",
     group_name=GROUP,
     owners=_OWNERS,
 )
@@ -127,7 +121,7 @@ _TRAINING = {
     "trained_models": "Models of customers, leads and deals: where each lies and by which hash it is known. A tenant "
     "is trained when its newest model is a week old, or on demand.",
 }
-_SCORES: Mapping[Subject, str] = {
+_SCORES: Mapping[str, str] = {
     "churn": "Customers by the chance that they have stopped buying, with reasons, an action and the value at risk.",
     "lead": "Open leads by the chance that they convert, with reasons and an action.",
     "deal": "Open deals by the chance that they are won, with reasons and an action.",
@@ -171,7 +165,9 @@ def sales_forecast(
     ml_workers: ResourceParam[Workers],
 ) -> Iterator[Any]:
     """Forecast the months ahead of every tenant."""
-    plan = forecast_plan(pipeline)
+    from orchestration.ml.sales import ForecastPlan, compute_sales, read_sales_input
+
+    plan = ForecastPlan.named(pipeline.settings().ml_plan)
 
     def task(pictures: bool) -> Task[Any]:
         return Task("sales_forecast", partial(read_sales_input, plan=replace(plan, pictures=pictures)), compute_sales)
@@ -187,7 +183,9 @@ def quarter_forecast(
     ml_workers: ResourceParam[Workers],
 ) -> Iterator[Any]:
     """Forecast the current quarter of every tenant."""
-    plan = forecast_plan(pipeline)
+    from orchestration.ml.sales import ForecastPlan, compute_quarter, read_quarter_input
+
+    plan = ForecastPlan.named(pipeline.settings().ml_plan)
 
     def task(pictures: bool) -> Task[Any]:
         read = partial(read_quarter_input, plan=replace(plan, pictures=pictures))
@@ -204,6 +202,7 @@ def anomalies(
     ml_workers: ResourceParam[Workers],
 ) -> Iterator[Any]:
     """Find what is odd in the newest days of every tenant."""
+    from orchestration.ml.anomalies import compute_anomalies, read_anomaly_input
 
     def task(pictures: bool) -> Task[Any]:
         return Task("anomalies", partial(read_anomaly_input, pictures=pictures), compute_anomalies)
@@ -225,6 +224,8 @@ def training(
     ml_workers: ResourceParam[Workers],
 ) -> Iterator[Any]:
     """Learn the models of the tenants whose turn it is."""
+    from orchestration.ml.scores import compute_training, is_due, newest_models, read_training_input
+
     store = artefact_store(pipeline)
 
     def task(pictures: bool) -> Task[Any]:
@@ -237,7 +238,7 @@ def training(
     yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_TRAINING), whose_turn=due)
 
 
-def _scores(subject: Subject) -> AssetsDefinition:
+def _scores(subject: str) -> AssetsDefinition:
     table = f"{subject}_scores"
 
     @_partitioned(table, _specs({table: _SCORES[subject]}, [*_EVENTS, AssetKey(["ml", "trained_models"])]))
@@ -247,6 +248,8 @@ def _scores(subject: Subject) -> AssetsDefinition:
         pipeline: PipelineResource,
         ml_workers: ResourceParam[Workers],
     ) -> Iterator[Any]:
+        from orchestration.ml.scores import compute_scores, read_scoring_input
+
         store = artefact_store(pipeline)
 
         def task(pictures: bool) -> Task[Any]:
@@ -258,17 +261,12 @@ def _scores(subject: Subject) -> AssetsDefinition:
     return scores
 
 
-churn_scores, lead_scores, deal_scores = (_scores(subject) for subject in SUBJECTS)
+churn_scores, lead_scores, deal_scores = (_scores(subject) for subject in _SCORES)
 
 
 def artefact_store(pipeline: PipelineResource) -> ArtefactStore:
     """Return where trained models lie, by the settings."""
     return ArtefactStore(pipeline.settings().ml_artefacts or str(local_home() / "ml" / "artefacts"))
-
-
-def forecast_plan(pipeline: PipelineResource) -> ForecastPlan:
-    """Return how much is forecast, by the settings."""
-    return ForecastPlan.quick() if pipeline.settings().ml_plan == "quick" else ForecastPlan()
 
 
 def refreshed(

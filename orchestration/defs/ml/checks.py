@@ -46,7 +46,8 @@ def _check(
     )
     def check(pipeline: PipelineResource) -> AssetCheckResult:
         try:
-            warehouse = Warehouse(connect_clickhouse(pipeline.settings().clickhouse))
+            settings = pipeline.settings().clickhouse
+            warehouse = Warehouse(connect_clickhouse(settings), cluster=settings.cluster)
         except ConnectionFailed as error:
             raise Failure(description=str(error), allow_retries=False) from None
         create_ml_tables(warehouse)

@@ -29,6 +29,17 @@ ml_refresh = define_asset_job(
     description="Forecast every tenant, write database ml, test the marts that read it, judge earlier forecasts.",
 )
 
+ml_forecasts = define_asset_job(
+    "ml_forecasts",
+    selection=(
+        AssetSelection.assets(["ml", "sales_forecast"], ["ml", "quarter_forecast"])
+        | AssetSelection.assets(*(key for key in ML_MODELS if "forecast" in key.path[-1]))
+    ).required_multi_asset_neighbors(),
+    partitions_def=as_of_days,
+    tags=ML_TAG,
+    description="Only the forecasts of sales and of the quarter, with the marts that read them.",
+)
+
 ml_training = define_asset_job(
     "ml_training",
     selection=AssetSelection.assets(["ml", "trained_models"]),

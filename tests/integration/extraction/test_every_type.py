@@ -20,6 +20,7 @@ from psycopg import sql
 
 from deploy.connections import connect_postgres
 from deploy.settings import PostgresSettings
+from orchestration.extraction import transport as transports
 from orchestration.extraction.canonical import Kind
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.expressions import identifier
@@ -592,8 +593,12 @@ def copied(crm: Connection, select: str) -> bytes:
         return b"".join(bytes(row) for row in copy)
 
 
-@pytest.mark.parametrize("transport", ["push", "pull"])
-def test_all_types_of_a_table_land_by_either_transport(typed: Bench, transport: Literal["push", "pull"]) -> None:
+@pytest.mark.parametrize(("transport", "large_rows"), [("push", 1000), ("pull", 0), ("push", 0)])
+def test_all_types_of_a_table_land_by_every_transport(
+    typed: Bench, transport: Literal["push", "pull"], large_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of so many rows is pushed as COPY binary."""
+    monkeypatch.setattr(transports, "LARGE_ROWS", large_rows)
     wide(typed.crm)
     landed = {f"v{number}": case.landed["extra"] for number, case in enumerate(CASES) if "extra" in case.landed}
     text = f"""

@@ -1,4 +1,4 @@
-"""Push and pull make the same replicas; which one is taken, and that pulling tells nobody the password."""
+"""Every way to move rows makes the same replica; which one is taken, and that pulling tells nobody the password."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill
 from deploy.embedded.postgres import start_postgres
 from deploy.settings import ClickHouseSettings, PostgresSettings
-from orchestration.extraction import transport
+from orchestration.extraction import copy_push, row_hash, transport
 from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.load import LoadResult, load_table
@@ -30,6 +30,7 @@ from orchestration.extraction.pull import pull_rows
 from orchestration.extraction.replica import Warehouse, staging_table
 from orchestration.extraction.source_catalog import SESSION_SETTINGS, Connection, read_source_catalog
 from orchestration.extraction.transport import choose_transport
+from orchestration.extraction.wire import BinaryQuery, binary_query
 from tests.integration.extraction.bench import Bench, bench_mapping
 from tests.integration.extraction.test_extraction_values import ODD_TEXTS
 
@@ -89,6 +90,14 @@ def pulled(bench: Bench, clickhouse_prefix: str) -> Bench:
     )
 
 
+@pytest.fixture
+def copied(bench: Bench, clickhouse_prefix: str) -> Bench:
+    """Return the bench's CRM with a third warehouse."""
+    return Bench(
+        bench.crm, Warehouse(bench.warehouse.client, crm=f"{clickhouse_prefix}copied", ops=f"{clickhouse_prefix}third")
+    )
+
+
 @pytest.fixture(autouse=True)
 def _fresh_process() -> Iterator[None]:
     """Forget what earlier tests found out about the CRM."""
@@ -101,6 +110,30 @@ def pull(bench: Bench, mapping: Mapping, table: str, *, full: bool = False) -> L
     result = load_table(bench.crm, bench.warehouse, mapping, table, run_id="test", full=full, transport="pull")
     assert result.transport in ("pull", None)
     return result
+
+
+def copy(bench: Bench, mapping: Mapping, table: str, *, rows_hashed_by_us: bool = True) -> LoadResult:
+    """Load a table as if it were large."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport, "LARGE_ROWS", 0)
+        hashed: list[bool] = []
+        patch.setattr(copy_push, "binary_query", lambda *given, **asked: note_hashed(hashed, *given, **asked))
+        result = load_table(bench.crm, bench.warehouse, mapping, table, run_id="test", full=True, transport="auto")
+    if result.transport is not None:
+        assert (result.transport, hashed[-1]) == ("push", not rows_hashed_by_us)
+    return result
+
+
+def load_by(way: str, bench: Bench, mapping: Mapping) -> LoadResult:
+    """Load contacts by push, pull or copy."""
+    if way == "copy":
+        return copy(bench, mapping, "contacts")
+    return pull(bench, mapping, "contacts") if way == "pull" else bench.load(mapping, "contacts")
+
+
+def note_hashed(noted: list[bool], plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
+    noted.append(hashed)
+    return binary_query(plan, select, hashed=hashed)
 
 
 def whole(bench: Bench, table: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -121,13 +154,15 @@ def assert_equal(pushed: Bench, pulled: Bench, table: str) -> None:
     assert types[0] == types[1]
 
 
-def test_the_demo_crm_is_the_same_by_push_and_by_pull(bench: Bench, pulled: Bench) -> None:
+def test_the_demo_crm_is_the_same_by_push_by_pull_and_by_copy(bench: Bench, pulled: Bench, copied: Bench) -> None:
     fill(bench.crm, seed=11, deals=300, as_of=datetime(2026, 3, 1, tzinfo=UTC))
     mapping, rows = load_mapping("demo"), 0
     for table in CANONICAL_TABLES:
         pushed_result, pulled_result = bench.load(mapping, table), pull(pulled, mapping, table)
         assert (pulled_result.rows, pulled_result.mode) == (pushed_result.rows, pushed_result.mode)
         assert_equal(bench, pulled, table)
+        assert copy(copied, mapping, table).rows == pushed_result.rows
+        assert_equal(bench, copied, table)
         rows += pushed_result.rows
     assert rows > 3000
     bench.crm.execute("update deals set amount = 1.5, updated_at = now(), deleted_at = now() where id % 7 = 0")
@@ -171,7 +206,7 @@ def values_mapping(*, changed: str = "changed_at", updated: str = "changed_at", 
 
 
 @pytest.mark.parametrize("updated", ["changed_at", "created_at"])
-def test_every_value_is_the_same_by_push_and_by_pull(bench: Bench, pulled: Bench, updated: str) -> None:
+def test_every_value_is_the_same_by_every_way(bench: Bench, pulled: Bench, copied: Bench, updated: str) -> None:
     """`_version` is made of a column of the replica, or of one that the replica does not have."""
     values_table(bench.crm)
     mapping = values_mapping(updated=updated)
@@ -179,6 +214,8 @@ def test_every_value_is_the_same_by_push_and_by_pull(bench: Bench, pulled: Bench
     assert lost == pull(pulled, mapping, "contacts").not_representable
     assert len(lost) == (7 if updated == "changed_at" else 6)
     assert_equal(bench, pulled, "contacts")
+    assert copy(copied, mapping, "contacts").not_representable == lost
+    assert_equal(bench, copied, "contacts")
     columns, rows = whole(bench, "contacts")
     assert len(rows) == max(map(len, VALUES.values())) + 2
     # Something was there to compare: each column has as many different values as were written, but for lost ones.
@@ -188,6 +225,49 @@ def test_every_value_is_the_same_by_push_and_by_pull(bench: Bench, pulled: Bench
     hashes = {row[columns.index("_row_hash")] for row in rows}
     assert len(hashes) == len(rows)
     assert 0 not in hashes
+
+
+def test_rows_that_we_cannot_hash_are_hashed_by_postgres(bench: Bench, copied: Bench) -> None:
+    """A column that is sent as another type than PostgreSQL hashes, and a server that hashes otherwise."""
+    values_table(bench.crm)
+    mapping = values_mapping()
+    bench.load(mapping, "contacts")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copy_push, "hashes_agree", lambda connection: False)
+        copy(copied, mapping, "contacts", rows_hashed_by_us=False)
+    assert_equal(bench, copied, "contacts")
+    bench.crm.execute("create table numbers (id bigint, created_at timestamptz, v text)")
+    bench.crm.execute("insert into numbers values (1, now(), '7'), (2, now(), null)")
+    cast = bench_mapping(
+        "  contacts:\n    source: public.numbers\n    columns: {id: id, created_at: created_at}\n"
+        "    extra: {v: {cast: {column: v, to: integer}}}\n"
+    )
+    bench.load(cast, "contacts", full=True)
+    copy(copied, cast, "contacts", rows_hashed_by_us=False)
+    assert_equal(bench, copied, "contacts")
+
+
+@pytest.mark.parametrize("fold", ["fold_texts", "fold_integers", "fold_numerics"])
+def test_a_server_that_hashes_otherwise_is_found_out(bench: Bench, fold: str) -> None:
+    assert copy_push.hashes_agree(bench.crm)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_hash, fold, lambda *_: None)
+        assert not copy_push.hashes_agree(bench.crm)
+
+
+def test_rows_longer_than_a_piece_are_copied(bench: Bench, copied: Bench) -> None:
+    bench.crm.execute("create table things (id bigint, created_at timestamptz, note text)")
+    bench.crm.execute(
+        "insert into things select n, now(), case when n % 100 = 7 then repeat(md5(n::text), 100000) else n::text end "
+        "from generate_series(1, 250) as n"
+    )
+    mapping = bench_mapping(
+        "  contacts:\n    source: public.things\n"
+        "    columns: {id: id, created_at: created_at}\n    extra: {note: note}\n"
+    )
+    bench.load(mapping, "contacts")
+    copy(copied, mapping, "contacts")
+    assert_equal(bench, copied, "contacts")
 
 
 def test_a_session_that_is_set_otherwise_changes_nothing(
@@ -223,7 +303,7 @@ def test_a_row_that_left_the_filter_is_a_tombstone_by_push_and_by_pull(bench: Be
     assert versions == [(0, False), (1, True)]
 
 
-@pytest.mark.parametrize("way", ["push", "pull"])
+@pytest.mark.parametrize("way", ["push", "pull", "copy"])
 def test_a_row_without_what_it_must_have_is_refused_in_the_same_words(bench: Bench, way: str) -> None:
     bench.crm.execute("create table things (id int, created_at timestamptz, v numeric)")
     bench.crm.execute("insert into things values (1, null, 1), (3, now(), 1e30), (4, 'infinity', 2), (5, now(), 2)")
@@ -231,7 +311,7 @@ def test_a_row_without_what_it_must_have_is_refused_in_the_same_words(bench: Ben
         "  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n    extra: {v: v}\n"
     )
     with pytest.raises(ExtractionError) as failure:
-        load_table(bench.crm, bench.warehouse, mapping, "contacts", run_id="test", transport=way)  # type: ignore[arg-type]
+        load_by(way, bench, mapping)
     for part in (
         "contacts.created_at: is empty but must not be (1 row, such as 1)",
         "contacts.v: value 1000000000000000000000000000000 does not fit Decimal(38, 10) (1 row, such as 3)",
@@ -240,7 +320,7 @@ def test_a_row_without_what_it_must_have_is_refused_in_the_same_words(bench: Ben
         assert part in str(failure.value)
 
 
-@pytest.mark.parametrize("way", ["push", "pull"])
+@pytest.mark.parametrize("way", ["push", "pull", "copy"])
 def test_the_crm_s_own_errors_read_the_same(bench: Bench, way: str) -> None:
     bench.crm.execute("create table things (id int, created_at timestamptz); insert into things values (0, now())")
     bench.crm.execute("create view broken as select id, created_at, 1 / id as v from things")
@@ -248,10 +328,10 @@ def test_the_crm_s_own_errors_read_the_same(bench: Bench, way: str) -> None:
         "  contacts:\n    source: public.broken\n    columns: {id: id, created_at: created_at}\n    extra: {v: v}\n"
     )
     with pytest.raises(ExtractionError, match=r"^contacts: the CRM's PostgreSQL: division by zero$"):
-        load_table(bench.crm, bench.warehouse, mapping, "contacts", run_id="test", transport=way)  # type: ignore[arg-type]
+        load_by(way, bench, mapping)
 
 
-@pytest.mark.parametrize("way", ["push", "pull"])
+@pytest.mark.parametrize("way", ["push", "pull", "copy"])
 def test_reading_never_writes(bench: Bench, way: str) -> None:
     bench.crm.execute("create table things (id int); insert into things values (1); create sequence touched")
     bench.crm.execute(
@@ -262,20 +342,21 @@ def test_reading_never_writes(bench: Bench, way: str) -> None:
         "  contacts:\n    query: select id, touch() as born from things\n    columns: {id: id, created_at: born}\n"
     )
     with pytest.raises(ExtractionError, match="read-only transaction"):
-        load_table(bench.crm, bench.warehouse, mapping, "contacts", run_id="test", transport=way)  # type: ignore[arg-type]
+        load_by(way, bench, mapping)
 
 
-@pytest.mark.parametrize("way", ["push", "pull"])
+@pytest.mark.parametrize("way", ["push", "pull", "copy"])
 def test_two_rows_with_one_key_are_refused(bench: Bench, way: str) -> None:
     bench.crm.execute("create table things (id int, created_at timestamptz default now())")
     bench.crm.execute("insert into things values (1), (1), (2)")
     mapping = bench_mapping("  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n")
     with pytest.raises(ExtractionError, match="3 rows were read but 2 different keys"):
-        load_table(bench.crm, bench.warehouse, mapping, "contacts", run_id="test", transport=way)  # type: ignore[arg-type]
+        load_by(way, bench, mapping)
 
 
+@pytest.mark.parametrize("way", ["pull", "copy"])
 def test_a_connection_that_breaks_in_the_middle_is_worth_another_try(
-    bench: Bench, empty_postgres: PostgresSettings
+    bench: Bench, empty_postgres: PostgresSettings, way: str
 ) -> None:
     bench.crm.execute("create table things (id int, created_at timestamptz); insert into things values (1, now())")
     bench.crm.execute("insert into things select n, now() from generate_series(2, 200000) as n")
@@ -295,13 +376,13 @@ def test_a_connection_that_breaks_in_the_middle_is_worth_another_try(
 
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
-    with pytest.raises(ExtractionError) as failure:
-        pull(bench, mapping, "contacts")
+    with connect_postgres(empty_postgres) as crm, pytest.raises(ExtractionError) as failure:
+        load_by(way, Bench(crm, bench.warehouse), mapping)
     interrupting.join()
     assert isinstance(failure.value.__cause__, psycopg.OperationalError), str(failure.value)
     assert "contacts" not in bench.tables()
     bench.crm.execute("update things set id = -id where id = 150000")
-    assert pull(bench, mapping, "contacts").rows == 200_000
+    assert load_by(way, bench, mapping).rows == 200_000
 
 
 def test_a_pull_may_take_longer_than_the_client_usually_waits(

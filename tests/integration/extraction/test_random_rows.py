@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 from psycopg.types.string import TextLoader
 
+from orchestration.extraction import transport as transports
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.load import LoadResult, load_table
 from orchestration.extraction.reconciliation import reconcile_table
@@ -411,6 +412,10 @@ def test_random_rows_arrive_exactly_and_stay_so(
     assert differing(things) == []
     pushed = stored(things)
     load(things, "pull", full=True)
+    assert stored(things) == pushed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transports, "LARGE_ROWS", 0)
+        assert load(things, "push", full=True).transport == "push"
     assert stored(things) == pushed
 
     read_before, (before, hashes) = read(things.crm), found(things)

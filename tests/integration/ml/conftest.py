@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ class Marts:
         stages = [(tenant, deal, number, outcome, day) for number, outcome, day in outcomes]
         insert("fct_deal_stage_entries", stages, database="analytics")
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return [tuple(row) for row in self.warehouse.rows(query)]
 

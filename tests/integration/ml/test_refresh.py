@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ SALES = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sa
 QUARTER = Task("quarter_forecast", partial(read_quarter_input, plan=_PLAN), compute_quarter)
 
 
-def run(marts: Marts, *tasks: Task[object], day: date = TODAY) -> list[ModelRun]:
+def run(marts: Marts, *tasks: Task[Any], day: date = TODAY) -> list[ModelRun]:
     tenants = read_tenants(marts.warehouse)
     told: list[str] = []
     runs = [
@@ -44,7 +45,7 @@ def run(marts: Marts, *tasks: Task[object], day: date = TODAY) -> list[ModelRun]
     return runs
 
 
-def forecasts(marts: Marts, tenant: str, day: date = TODAY) -> list[tuple[object, ...]]:
+def forecasts(marts: Marts, tenant: str, day: date = TODAY) -> list[tuple[Any, ...]]:
     return marts.rows(
         f"select * from ml.sales_forecast where tenant_id = '{tenant}' and as_of = '{day}' "
         "order by dimension, member, model, month, confidence"
@@ -57,7 +58,7 @@ def test_a_night_writes_every_tenant_and_says_how(marts: Marts) -> None:
     for table in ("sales_forecast", "forecast_backtest", "forecast_models", "quarter_forecast", "quarter_deals"):
         assert marts.rows(f"select uniqExact(tenant_id) from ml.{table}") == [(3,)], table
     logged = marts.rows(
-        "select task, status, error, rows > 0, length(data_hash), versions['numpy'] != '', metrics['series'] "
+        "select task, status, error, rows_written > 0, length(data_hash), versions['numpy'] != '', metrics['series'] "
         "from ml.model_runs order by task, tenant_id"
     )
     assert (
@@ -84,7 +85,7 @@ def test_what_is_read_is_what_was_won(marts: Marts) -> None:
         "select month, any(actual) from ml.forecast_backtest where tenant_id = 'ada' and dimension = 'tenant' "
         "group by month order by month"
     )
-    facts = dict(
+    facts: dict[Any, Any] = dict(
         marts.rows(
             "select toDate32(toStartOfMonth(since_day)), sum(amount_base) from analytics.fct_deals "
             "inner join analytics.fct_deal_outcomes using (tenant_id, deal_id) "
@@ -169,7 +170,7 @@ def test_a_tenant_that_fails_keeps_its_rows_and_stops_nobody(marts: Marts) -> No
 
 
 def test_a_tenant_whose_rows_cannot_be_read_stops_nobody(marts: Marts) -> None:
-    def unreadable(warehouse: object, tenant: object, as_of: date) -> object:
+    def unreadable(warehouse: object, tenant: object, as_of: date) -> Any:
         if getattr(tenant, "id", "") == "ada":
             raise ValueError("a month that is no month")
         return read_sales_input(marts.warehouse, tenant, as_of, _PLAN)  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from deploy.embedded.clickhouse import start_clickhouse
 from deploy.settings import ClickHouseSettings, PostgresSettings
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.extraction.replica import Warehouse
+from orchestration.ml.tables import create_ml_tables
 from orchestration.production_state import ProductionState, keep_production_state
 from orchestration.quality.volume import create_row_counts
 from orchestration.restatements import log_restatements, read_restated_marts
@@ -99,6 +100,7 @@ def _write_logs(warehouse: Warehouse) -> None:
     log_restatements(warehouse, marts, tenants="analytics.dim_tenants", run_id="test")
     keep_production_state(warehouse.client, ProductionState("{}", TODAY, TODAY), cluster=warehouse.cluster)
     create_row_counts(warehouse)
+    create_ml_tables(warehouse)
 
 
 def _line(statement: str) -> str:

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.settings import REPOSITORY
 from orchestration.extraction.mapping import load_mapping
 from orchestration.extraction.plan import plan_table
-from orchestration.extraction.replica import create_statement
+from orchestration.extraction.replica import Warehouse, create_statement
 from orchestration.extraction.source_catalog import SourceCatalog
 
 SOURCE = re.compile(r"\{\{ source\('crm', '(\w+)'\) \}\}")
@@ -36,7 +36,7 @@ def test_staging_holds_the_newest_live_version(clickhouse_client: Client, clickh
     replica = f"{database}.{table}"
     clickhouse_client.command(f"create database {database}")
     plan = plan_table(NOTHING_MAPPED, table, NO_CRM)
-    clickhouse_client.command(create_statement(replica, plan))
+    clickhouse_client.command(create_statement(Warehouse(clickhouse_client), replica, plan))
     clickhouse_client.command(f"system stop merges {replica}")
     types = {name: kind for name, kind, *_ in clickhouse_client.query(f"describe table {replica}").result_rows}
     for name, version, deleted in (("new", 1, 0), ("new", 2, 0), ("old", 1, 0), ("old", 2, 1)):

@@ -33,7 +33,7 @@ def test_closed_tables_are_closed() -> None:
 def test_shared_tables_are_open() -> None:
     shared = TableRule("analytics.dim_dates", None, None)
     for rows in ("tenant", "own", "guest"):
-        assert clause(shared, rows, "dim_dates").endswith(EVERY_ROW)  # type: ignore[arg-type]
+        assert clause(shared, rows, "dim_dates").endswith(EVERY_ROW)
 
 
 def test_labels_end_so_that_no_column_is_meant() -> None:

@@ -2,36 +2,32 @@
 -- told, a win that was taken back included. A deal that its history does not cover is open until its close.
 with entries as (
     select
-        tenant_id,
-        deal_id,
-        ordinal,
-        outcome,
-        entered_day,
-        row_number() over (partition by tenant_id, deal_id order by ordinal) as place,
-        lagInFrame(outcome) over (
-            partition by tenant_id, deal_id
-            order by ordinal
+        entries.tenant_id as tenant_id,
+        entries.deal_id as deal_id,
+        entries.ordinal as ordinal,
+        entries.outcome as outcome,
+        entries.entered_day as entered_day,
+        row_number() over (partition by entries.tenant_id, entries.deal_id order by entries.ordinal) as place,
+        lagInFrame(entries.outcome) over (
+            partition by entries.tenant_id, entries.deal_id
+            order by entries.ordinal
             rows between unbounded preceding and unbounded following
         ) as previous_outcome
-    from {{ ref('fct_deal_stage_entries') }}
-    where (tenant_id, deal_id) in (select
-        tenant_id,
-        deal_id
-    from {{ ref('int_deal_history_closes') }})
+    from {{ ref('fct_deal_stage_entries') }} as entries
+    inner join {{ ref('int_deal_history_closes') }} as covered
+        on entries.tenant_id = covered.tenant_id and entries.deal_id = covered.deal_id
 ),
 
 uncovered as (
     select
-        tenant_id,
-        deal_id,
-        outcome,
-        created_day,
-        closed_day
-    from {{ ref('fct_deals') }}
-    where (tenant_id, deal_id) not in (select
-        tenant_id,
-        deal_id
-    from {{ ref('int_deal_history_closes') }})
+        deals.tenant_id as tenant_id,
+        deals.deal_id as deal_id,
+        deals.outcome as outcome,
+        deals.created_day as created_day,
+        deals.closed_day as closed_day
+    from {{ ref('fct_deals') }} as deals
+    left anti join {{ ref('int_deal_history_closes') }} as covered
+        on deals.tenant_id = covered.tenant_id and deals.deal_id = covered.deal_id
 )
 
 select

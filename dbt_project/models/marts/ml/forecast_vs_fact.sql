@@ -1,5 +1,5 @@
--- Grain: tenant, day of the forecast, dimension, member, month and confidence: every forecast that was published, beside
--- what came. The fact is empty until the month is over; that of (others) is the whole without the members named then.
+-- Grain: tenant, day of the forecast, dimension, member, month and confidence: what was published, beside what came.
+-- The fact is empty until the month is over; that of (others) is the whole without the members named then.
 with forecasts as (
     select
         forecasts.tenant_id as tenant_id,

@@ -1,4 +1,4 @@
--- Grain: tenant, day of the forecast, method and confidence: the quarter of that day, by open deals, by months, and by both.
+-- Grain: tenant, day of the forecast, method and confidence: the quarter of that day by deals, by months and by both.
 with newest as (
     select
         tenant_id,

@@ -33,7 +33,7 @@ def wide() -> pd.DataFrame:
     """Activities by day (index) and manager (columns `a0` to `b6`): Poisson, a quiet weekend, no trouble."""
     generator = np.random.default_rng(11)
     days = pd.date_range(AS_OF - timedelta(days=DAYS), AS_OF - timedelta(days=1))
-    weekdays = np.where(days.dayofweek < 5, 1.0, 0.1)
+    weekdays = np.where([day.weekday() < 5 for day in days], 1.0, 0.1)
     managers = [f"{department}{number}" for department in "ab" for number in range(7)]
     drawn = {name: generator.poisson(20 * weekdays).astype(float) for name in managers}
     return pd.DataFrame(drawn, index=days)
@@ -50,6 +50,7 @@ def long() -> Callable[..., pd.DataFrame]:
         departments = departments.rename(columns={"parent": "member"}).assign(dimension="department")
         total = rows.groupby("day", as_index=False)["value"].sum().assign(dimension="total", member="")
         parts = [rows, departments, total] if managers else [total]
-        return pd.concat(parts, ignore_index=True).assign(tenant_id="t", metric=metric)
+        found: pd.DataFrame = pd.concat(parts, ignore_index=True).assign(tenant_id="t", metric=metric)
+        return found
 
     return melted

@@ -29,7 +29,8 @@ def counts(days: int = 280, level: float = 60, seed: int = 5) -> np.ndarray:
 
 
 def total_events(events: pd.DataFrame, grain: str = "day") -> pd.DataFrame:
-    return events[(events["dimension"] == "total") & (events["grain"] == grain)]
+    found: pd.DataFrame = events[(events["dimension"] == "total") & (events["grain"] == grain)]
+    return found
 
 
 def test_absent_managers_explain_a_drop_that_is_told_once(
@@ -46,14 +47,13 @@ def test_absent_managers_explain_a_drop_that_is_told_once(
         (found.events["dimension"] == "manager") & (found.events["first_day"] == event["first_day"])
     ]
     assert set(managers["told_by"]) == {event["event_id"]}
-    usual = spoiled.loc[spoiled.index[-2:], [f"a{number}" for number in range(3, 7)]].to_numpy().sum() + 6 * 20
-    assert event["expected"] == pytest.approx(usual, rel=0.1)
+    assert event["expected"] == pytest.approx(2 * 7 * 20, rel=0.1)
     assert event["first_day"] == date(2026, 4, 14)
     assert "3 of 7 managers absent: M. a0, M. a1, M. a2" in event["explanation_en"]
     assert "Отсутствуют 3 из 7 менеджеров: M. a0, M. a1, M. a2" in event["explanation_ru"]
     facts = json.loads(event["explanation"])
     assert (facts["absent"], facts["of_managers"]) == (3, 7)
-    assert [part["member"] for part in facts["parts"]] == ["a0", "a1", "a2"]
+    assert {part["member"] for part in facts["parts"]} == {"a0", "a1", "a2"}
 
 
 def test_frames_have_their_columns(long: Long, wide: pd.DataFrame, quick: AnomalyConfig, as_of: date) -> None:

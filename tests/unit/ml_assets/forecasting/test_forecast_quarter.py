@@ -153,7 +153,7 @@ def test_learnt_chances_take_over_only_where_their_backtest_is_better(frames: Fr
         found = forecast_quarter(deals, entries, AS_OF, QUICK, chances)
         rows = found.forecasts[found.forecasts["confidence"] == 0.95].set_index("method")
         assert set(rows.index) == {"pipeline", "pipeline_learnt", "series", "blend"}
-        assert (rows.loc["pipeline_learnt", "weight"] > 0) is wins and (rows.loc["pipeline", "weight"] > 0) is not wins
+        assert bool(rows.loc["pipeline_learnt", "weight"] > 0) == wins != bool(rows.loc["pipeline", "weight"] > 0)
         assert rows.loc["blend", "is_published"] and rows["is_published"].sum() == 1
         assert found.deals["win_probability"].isin([0, 1]).all() == wins
         if not wins:

@@ -1,0 +1,273 @@
+"""Pushes all rows of a table as PostgreSQL's binary COPY, turned into ClickHouse's Native format on the way.
+
+This is the fastest way for a large table, and the only one that computes hashes outside PostgreSQL. Compiling it takes
+longer than a small table does, so it is imported only when it is needed. Whether it is, is decided in `transport`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.extraction import row_hash
+from orchestration.extraction.canonical import Kind
+from orchestration.extraction.copy_stream import PIECE_BYTES, binary_rows
+from orchestration.extraction.errors import ExtractionError
+from orchestration.extraction.expressions import SOURCE_ALIAS
+from orchestration.extraction.native_block import (
+    DAYS_TO_2000,
+    MICROSECONDS_TO_2000,
+    Bytes,
+    Positions,
+    find_fields,
+    put_decimals,
+    put_digits,
+    put_integers,
+    put_nulls,
+    put_texts,
+    raise_to_moments,
+)
+from orchestration.extraction.plan import ReplicaColumn, TablePlan
+from orchestration.extraction.replica import microseconds
+from orchestration.extraction.source_catalog import Connection
+from orchestration.extraction.wire import BinaryQuery, binary_query
+
+_TEXT, _NUMERIC, _MOMENT, _DATE, _BOOLEAN = 25, 1700, 1184, 1082, 16
+_INTEGERS = (21, 23, 20)
+_KNOWN = {
+    Kind.TEXT: (_TEXT, *_INTEGERS),
+    Kind.INTEGER: _INTEGERS,
+    Kind.DECIMAL: (_NUMERIC,),
+    Kind.TIMESTAMP: (_MOMENT,),
+    Kind.DATE: (_DATE,),
+    Kind.BOOLEAN: (_BOOLEAN,),
+}
+# The longest field without its text: a decimal of 256 bits, its mark of NULL and what is left over for a length.
+_LARGEST_VALUE = 48
+
+# One value or more of every type that a row can have, where PostgreSQL's hashes could differ from ours.
+_SPECIMENS: tuple[tuple[str, str], ...] = (
+    ("text", "''"),
+    ("text", "'Ёж \"\" longer than twelve'"),
+    ("smallint", "-7"),
+    ("integer", "2147483647"),
+    ("bigint", "12345678901"),
+    ("bigint", "-12345678901"),
+    ("numeric", "0"),
+    ("numeric", "1234567.8900"),
+    ("numeric", "-0.00001"),
+    ("numeric", "1e30"),
+    ("timestamptz", "'1969-12-31 23:59:59.999999+00'"),
+    ("date", "'2299-12-31'"),
+    ("boolean", "true"),
+    ("boolean", "null"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a row as it arrives: the column that it fills and the OID of its type."""
+
+    column: ReplicaColumn
+    type_code: int
+
+
+def push_rows(
+    connection: Connection,
+    plan: TablePlan,
+    select: str,
+    extracted_at: datetime,
+    send: Callable[[Iterator[bytes]], None],
+) -> int:
+    """Read the rows of a SELECT, give them to `send` as blocks in Native format, and return how many there were.
+
+    Args:
+        connection: to the CRM, within a transaction.
+        plan: of the table.
+        select: over all of it, from `render_select`.
+        extracted_at: the boundary that it was made with.
+        send: takes the blocks.
+
+    Raises:
+        psycopg.Error: the CRM failed.
+    """
+    query = binary_query(plan, select, hashed=False)
+    fields = _fields(connection, query)
+    if not (_types_as_hashed(connection, plan, fields) and hashes_agree(connection)):
+        query = binary_query(plan, select, hashed=True)
+    encoder = _Encoder(plan, query, fields, extracted_at)
+    send(encoder.block(*piece) for piece in binary_rows(connection, query.query))
+    return encoder.rows
+
+
+def _fields(connection: Connection, query: BinaryQuery) -> list[Field]:
+    codes = _type_codes(connection, query.query)
+    fields = [Field(column, code) for column, code in zip(query.columns, codes, strict=False)]
+    for field in fields:
+        if field.type_code not in _KNOWN[field.column.kind]:
+            raise AssertionError(f"{field.column.name} arrives as type {field.type_code}")
+    return fields
+
+
+def _type_codes(connection: Connection, query: str) -> list[int]:
+    described = connection.execute(f"select * from ({query}) as described limit 0".encode()).description
+    return [column.type_code for column in described or ()]
+
+
+def _types_as_hashed(connection: Connection, plan: TablePlan, fields: Sequence[Field]) -> bool:
+    """Tell whether the values that PostgreSQL hashes have the types that they are sent as."""
+    values = ", ".join(f"{field.column.raw} as v{number}" for number, field in enumerate(fields))
+    hashed = _type_codes(connection, f"select {values} from {plan.relation} as {SOURCE_ALIAS}")
+    return hashed == [field.type_code for field in fields]
+
+
+def hashes_agree(connection: Connection) -> bool:
+    """Tell whether the server hashes specimens of all types as we do."""
+    values = ", ".join(f"{value}::{kind}" for kind, value in _SPECIMENS)
+    hashed = ", ".join(
+        part
+        for kind, value in _SPECIMENS
+        for part in (f"{value}::{kind}", *([f"{value}::{kind} < 0"] if kind == "numeric" else []))
+    )
+    query = f"select {values}, hash_record_extended(row({hashed}), 0)"
+    for raw, end in binary_rows(connection, query):
+        starts, lengths = _positions(len(_SPECIMENS) + 1, end)
+        if find_fields(raw, end, starts, lengths) != 1:
+            return False
+        hashes = np.zeros(1, np.uint64)
+        for number, (kind, _) in enumerate(_SPECIMENS):
+            column = raw, starts[number, :1], lengths[number, :1]
+            if kind == "text":
+                row_hash.fold_texts(*column, hashes)
+            elif kind == "numeric":
+                row_hash.fold_numerics(*column, hashes)
+            else:
+                row_hash.fold_integers(*column, 0, hashes)
+        sent = int.from_bytes(raw[starts[-1, 0] : starts[-1, 0] + 8].tobytes(), "big")
+        return int(hashes[0]) == sent
+    return False
+
+
+def _positions(fields: int, raw_bytes: int) -> tuple[Positions, Positions]:
+    """Return room for the positions of all fields that so many bytes can hold."""
+    shape = (fields, raw_bytes // (2 + 4 * fields) + 1)
+    return np.empty(shape, np.int32), np.empty(shape, np.int32)
+
+
+class _Encoder:
+    """Turns rows into blocks and counts them; its memory is used again for each block."""
+
+    def __init__(self, plan: TablePlan, query: BinaryQuery, fields: Sequence[Field], extracted_at: datetime) -> None:
+        self.rows = 0
+        self._fields = fields
+        self._moments = [number for number, field in enumerate(fields) if field.column.name in query.moments]
+        self._sent = len(fields) + (0 if query.moments else 1) + 3
+        self._extracted_at = microseconds(extracted_at)
+        self._types = dict(plan.replica_columns)
+        self._starts, self._lengths = _positions(self._sent, PIECE_BYTES)
+        self._out: Bytes = np.empty(4 * PIECE_BYTES, np.uint8)
+
+    def block(self, raw: Bytes, end: int) -> bytes:
+        """Return the block of some rows."""
+        if end > PIECE_BYTES:
+            self._starts, self._lengths = _positions(self._sent, end)
+        rows = find_fields(raw, end, self._starts, self._lengths)
+        if rows < 0:
+            raise AssertionError("PostgreSQL sent rows of another shape")
+        self.rows += rows
+        starts, lengths = self._starts[:, :rows], self._lengths[:, :rows]
+        needed = 2 * end + rows * _LARGEST_VALUE * (self._sent + 2) + 100 * (self._sent + 2)
+        if needed > self._out.shape[0]:
+            self._out = np.empty(needed, np.uint8)
+        position = self._put(_length(len(self._fields) + 5) + _length(rows), 0)
+        for number, field in enumerate(self._fields):
+            position = self._put_head(field.column.name, position)
+            if self._types[field.column.name].startswith("Nullable("):
+                position = put_nulls(lengths[number], self._out, position)
+            position = self._put_values(field, raw, starts[number], lengths[number], position)
+        position = self._put_array("_version", self._versions(raw, starts, lengths), position)
+        position = self._put_head("_deleted", position)
+        position = put_integers(raw, starts[-3], lengths[-3], 0, 1, self._out, position)
+        position = self._put_array("_extracted_at", np.full(rows, self._extracted_at, np.int64), position)
+        position = self._put_array("_row_hash", self._hashes(raw, starts, lengths), position)
+        position = self._put_head("_not_representable", position)
+        position = put_texts(raw, starts[-2], lengths[-2], self._out, position)
+        return self._out[:position].tobytes()
+
+    def _put(self, data: bytes, position: int) -> int:
+        self._out[position : position + len(data)] = np.frombuffer(data, np.uint8)
+        return position + len(data)
+
+    def _put_head(self, name: str, position: int) -> int:
+        texts = (text.encode() for text in (name, self._types[name]))
+        return self._put(b"".join(_length(len(text)) + text for text in texts), position)
+
+    def _put_array(self, name: str, values: NDArray[np.int64] | NDArray[np.uint64], position: int) -> int:
+        position, data = self._put_head(name, position), values.view(np.uint8)
+        self._out[position : position + data.shape[0]] = data
+        return int(position + data.shape[0])
+
+    def _put_values(self, field: Field, raw: Bytes, starts: Positions, lengths: Positions, position: int) -> int:
+        column = field.column
+        match column.kind:
+            case Kind.TEXT:
+                put = put_texts if field.type_code == _TEXT else put_digits
+                return int(put(raw, starts, lengths, self._out, position))
+            case Kind.DECIMAL if column.digits is not None:
+                scale, width = column.digits.scale, _decimal_width(column.digits.precision)
+                end: int = put_decimals(raw, starts, lengths, scale, width, self._out, position)
+                if end < 0:
+                    raise ExtractionError(f"{column.name}: a value does not fit {column.clickhouse_type}")
+                return end
+            case Kind.TIMESTAMP:
+                return put_integers(raw, starts, lengths, MICROSECONDS_TO_2000, 8, self._out, position)
+            case Kind.DATE:
+                return put_integers(raw, starts, lengths, DAYS_TO_2000, 4, self._out, position)
+            case Kind.INTEGER:
+                return put_integers(raw, starts, lengths, 0, column.bits // 8, self._out, position)
+            case _:
+                return put_integers(raw, starts, lengths, 0, 1, self._out, position)
+
+    def _versions(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.int64]:
+        values = np.zeros(starts.shape[1], np.int64)
+        if not self._moments:
+            put_integers(raw, starts[-4], lengths[-4], 0, 8, values.view(np.uint8), 0)
+        for number in self._moments:
+            raise_to_moments(raw, starts[number], lengths[number], values)
+        return values
+
+    def _hashes(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.uint64]:
+        """Return what the SELECT calls `_row_hash`, of the same columns in the same order."""
+        hashes = np.zeros(starts.shape[1], np.uint64)
+        for number, field in enumerate(self._fields):
+            column = raw, starts[number], lengths[number]
+            match field.column.kind:
+                case Kind.TEXT if field.type_code == _TEXT:
+                    row_hash.fold_texts(*column, hashes)
+                case Kind.DECIMAL:
+                    row_hash.fold_numerics(*column, hashes)
+                case _:
+                    row_hash.fold_integers(*column, 0, hashes)
+            if field.column.kind is Kind.INTEGER and field.column.bits > 32:
+                row_hash.fold_integers(*column, 32, hashes)
+        row_hash.fold_marks(lengths[-3], hashes)
+        row_hash.finish(raw, starts[-1], lengths[-1], hashes)
+        return hashes
+
+
+def _decimal_width(precision: int) -> int:
+    """Return the bytes that ClickHouse keeps a decimal in."""
+    return next(width for width, digits in ((4, 9), (8, 18), (16, 38), (32, 76)) if precision <= digits)
+
+
+def _length(number: int) -> bytes:
+    """Return a number as ClickHouse writes lengths: seven bits a byte, the last ones first."""
+    data = bytearray()
+    while number >= 128:
+        data.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*data, number])
