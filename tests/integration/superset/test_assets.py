@@ -20,8 +20,10 @@ from catalogue.loading import load_catalogue
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.connections import connect_clickhouse
 from deploy.settings import REPOSITORY
+from deploy.superset.server import python
 from orchestration.dbt_manifest import load_dbt_project
 from superset_assets.bundle import OWNER, Bundle, build_bundle
+from superset_assets.charts import viz_types
 from superset_assets.identity import asset_id
 from superset_assets.server_process import ask
 from superset_assets.sources import ChartSource, Sources, read_sources
@@ -263,6 +265,16 @@ def test_a_refresh_makes_superset_ask_the_warehouse_anew(
     assert director.get(path).json()["result"][0]["is_cached"] is True
     assert ask("refresh", stand.variables)["datasets"] == 2 * len(CATALOGUE.marts)
     assert director.get(path).json()["result"][0]["is_cached"] is not True
+
+
+def test_superset_has_every_drawing_that_charts_name() -> None:
+    """The import takes any name; a page with an unknown one shows an error box."""
+    folder = python().parent.parent
+    scripts = "".join(
+        path.read_text(encoding="utf-8") for path in folder.glob("lib/*/site-packages/superset/static/assets/*.js")
+    )
+    for name in viz_types():
+        assert f'"{name}"' in scripts, name
 
 
 def test_dashboards_open_for_those_who_may_and_show_every_chart(director: Visitor) -> None:
