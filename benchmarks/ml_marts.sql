@@ -59,7 +59,7 @@ select
     assumeNotNull(since_day) as entered_day, toDateTime64(entered_day, 6, 'UTC') as entered_at
 from analytics.fct_deal_outcomes;
 
-create table analytics.fct_activities engine = MergeTree order by (tenant_id, activity_id) as
+create table analytics.fct_activities engine = MergeTree order by tenant_id as
 select
     tenant_id, concat(deal_id, '-', toString(each)) as activity_id, 'call' as activity_type,
     manager_id, manager_name, department_id, department_name, toNullable(deal_id) as deal_id, lead_id, company_id,
@@ -69,7 +69,7 @@ select
 from analytics.fct_deals
 array join range(3) as each;
 
-create table analytics.fct_messages engine = MergeTree order by (tenant_id, message_id) as
+create table analytics.fct_messages engine = MergeTree order by tenant_id as
 select
     tenant_id, deal_id as message_id, toNullable(deal_id) as deal_id, lead_id, contact_id, 'in' as direction,
     created_at as sent_at, created_day as sent_day
