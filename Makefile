@@ -14,7 +14,7 @@ needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit browser integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -106,10 +106,16 @@ mutate: $(VENV)/dev ## Break each metric rule in a copy of the models; its unit 
 unit: $(VENV)/dev ## Tests without engines
 	$(BIN)/python -m pytest tests/unit
 
+# Tests print pages. Where there is neither a browser nor root, those that need it fail and say what to install.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome-stable >/dev/null || [ -n "$$CHROMIUM_PATH" ] || \
+		[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { echo "Installing Chromium"; apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver fonts-dejavu-core >/dev/null; }
+
 # The nights of whole companies take as long as everything else; each half keeps one core busy.
 NIGHTS := tests/integration/pipeline tests/integration/commands tests/integration/mappings
 
-integration: $(VENV)/dev $(SUPERSET_VENV)/ready ## Tests on embedded PostgreSQL, ClickHouse, dbt, Dagster and Superset
+integration: $(VENV)/dev $(SUPERSET_VENV)/ready browser ## Tests on embedded PostgreSQL, ClickHouse, dbt, Dagster and Superset
 	@log=$$(mktemp); $(BIN)/python -m pytest $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
 	$(BIN)/python -m pytest tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
 	echo "Waiting for $(NIGHTS)"; wait $$nights || status=$$?; cat $$log; rm -f $$log; exit $$status
