@@ -48,7 +48,7 @@ class ForecastConfig:
     arima_engine: str = "statsforecast"
     origins: tuple[int, ...] = (3, 6, 9, 12, 18)
     more_origins: tuple[int, ...] = (15, 21)
-    more_origins_below: int = 60
+    more_origins_below: int = 48
     backtest_months: int = 6
     weight_power: float = 3.0
     weight_floor: float = 0.05

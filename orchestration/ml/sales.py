@@ -52,7 +52,7 @@ class ForecastPlan:
     @classmethod
     def quick(cls) -> ForecastPlan:
         """Return what a demonstration shows: fewer dimensions, and only candidates that are fitted in milliseconds."""
-        config = ForecastConfig(horizon=12, candidates=_QUICK_CANDIDATES, origins=(3, 6, 12))
+        config = ForecastConfig(horizon=12, candidates=_QUICK_CANDIDATES, origins=(3, 6, 12), more_origins=())
         return cls(QUICK_DIMENSIONS, config)
 
 
