@@ -28,7 +28,9 @@ from tests.integration.ml.conftest import TODAY, Marts
 EARLIER = date(2025, 11, 20)
 _PLAN = ForecastPlan(
     ("department", "manager"),
-    ForecastConfig(horizon=3, candidates=("seasonal_naive", "drift"), origins=(3, 6), confidences=(0.8, 0.95)),
+    ForecastConfig(
+        horizon=3, candidates=("seasonal_naive", "drift"), origins=(3, 6), more_origins=(), confidences=(0.8, 0.95)
+    ),
     pictures=False,
 )
 SALES: Task[Any] = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)
