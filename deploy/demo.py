@@ -90,9 +90,10 @@ def _run(home: Path, arguments: argparse.Namespace) -> Stages:
             environment["AS_OF"] = _prepare_crm(plan, arguments).isoformat()
         _check(manifest.wait())
         _run_job(stages, environment, "nightly", "extraction, dbt build with tests, checks")
-        # All of ml_refresh, with every dimension and candidate, would take minutes.
-        quick = {**environment, "ML_PLAN": environment.get("ML_PLAN", "quick")}
-        _run_job(stages, quick, "ml_forecasts", "sales and the quarter, by the quick plan (docs/ml-operations.md)")
+        if arguments.forecasts:
+            # All of ml_refresh, with every dimension and candidate, would take minutes.
+            quick = {**environment, "ML_PLAN": environment.get("ML_PLAN", "quick")}
+            _run_job(stages, quick, "ml_forecasts", "sales and the quarter, by the quick plan (docs/ml-operations.md)")
         with stages.timed("reports"):
             _check(_run_module(["api.reports", *_report_arguments(arguments)], environment))
     return stages
@@ -175,6 +176,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="From nothing to the five reports.")
     parser.add_argument("--deals", type=int, default=DEFAULT_DEALS, help="size of the demo CRM, on the first run")
     parser.add_argument("--days", type=int, default=0, help="days that pass in the demo CRM before the job")
+    parser.add_argument(
+        "--forecasts", action=argparse.BooleanOptionalAction, default=True, help="forecast sales, too (default: yes)"
+    )
     parser.add_argument("--language", choices=("en", "ru"), help="of the reports; by default that of the terminal")
     return parser.parse_args()
 

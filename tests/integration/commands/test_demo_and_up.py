@@ -42,7 +42,7 @@ def run_demo(environment: dict[str, str], *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=540,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
