@@ -72,6 +72,8 @@ def test_a_manager_gets_one_line_by_the_command_and_stays_who_they_are(
     everyone = set().union(*names(stand).values())
     assert len({name for name in everyone if name in text}) == 1
     assert own.count(assets.deals) == manager.whole
+    # For the tests that follow the director is a manager again.
+    assert person(stand, "manager", manager.tenant, manager.id).count(assets.deals) == manager.own
 
 
 def test_what_does_not_exist_is_said_before_a_browser_starts(stand: Stand, assets: SmallAssets) -> None:
