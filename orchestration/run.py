@@ -25,6 +25,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from orchestration.definitions import build_defs
 from orchestration.extraction.canonical import CANONICAL_TABLES
+from orchestration.ml.tables import tables_of
 from orchestration.progress import ProblemLines
 
 
@@ -111,7 +112,8 @@ def stage_of_step(step_key: str) -> str:
     if step_key.startswith("ops__"):
         return step_key.removeprefix("ops__")
     if step_key.startswith("ml__"):
-        return step_key.removeprefix("ml__").replace("_", " ")
+        task = step_key.removeprefix("ml__")
+        return task.replace("_", " ") if tables_of(task) else "checks of models"
     return "extraction" if step_key.startswith("crm__") else "dbt build"
 
 
