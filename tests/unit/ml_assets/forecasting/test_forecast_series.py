@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from ml_assets.forecasting.backtest import NAIVE, run_trials
 from ml_assets.forecasting.candidates import CANDIDATES, History, Values, predict
-from ml_assets.forecasting.combination import COMBINATION, combine, half_width, judge, weights_at
+from ml_assets.forecasting.combination import (
+    COMBINATION,
+    between_short_and_long,
+    combine,
+    half_width,
+    judge,
+    weights_at,
+)
 from ml_assets.forecasting.config import ForecastConfig
 from ml_assets.forecasting.forecast import SeriesForecast, forecast_series
 from ml_assets.forecasting.preparation import MonthlySeries, SeriesKey
@@ -193,3 +200,14 @@ def test_pmdarima_can_be_chosen() -> None:
 def test_a_setting_out_of_range_is_named(setting: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         ForecastConfig(**setting)  # type: ignore[arg-type]
+
+
+def test_a_short_history_is_tested_at_more_cut_offs() -> None:
+    config = ForecastConfig()
+    assert config.cut_offs(48) == (3, 6, 9, 12, 18)
+    assert config.cut_offs(47) == (3, 6, 9, 12, 15, 18, 21)
+
+
+@pytest.mark.parametrize(("months", "expected"), [(12, 1.25), (30, 1.25), (60, 1.15), (90, 1.05), (300, 1.05)])
+def test_what_is_usual_changes_evenly_from_short_to_long_histories(months: int, expected: float) -> None:
+    assert between_short_and_long(ForecastConfig().usual_widening, months) == pytest.approx(expected)
