@@ -1,4 +1,4 @@
-"""A dashboard as a PDF with one person's rows: `python -m superset_assets.pdf --dashboard executive --tenant ...`.
+"""A dashboard as a PDF with one person's rows: `python -m superset_assets.pdf --dashboard executive-ru --tenant ...`.
 
 The browser prints the page, so the text is text: it can be searched and copied, Cyrillic included.
 """
