@@ -3,7 +3,7 @@
   is as it was proven then. What they say stays true of the whole table:
 
   - All of them passed, all at once, is logged in `ops.model_builds` as a build of `tests`. Until then the keys stay in the
-    list of changed ones, as they do for a model that was not built, whatever failed or was left out (`hourly` runs no tests).
+    list of changed ones, whatever failed or was left out (`hourly` runs no tests); models are not built by them again (`is_new`).
   - A table that was built whole since then is tested whole; so is everything where a test was added or edited, with
     `--full-refresh`, by `dbt test`, and in an analyst's own schema.
   - Tests that look elsewhere (references, sums over several keys) and warnings, whose count is of interest, stay whole.
