@@ -31,10 +31,18 @@ def extract(crm: Connection, warehouse: Warehouse) -> None:
 
 def build(access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments: str) -> None:
     """Build all models without their tests."""
-    finished = subprocess.run(
+    finished = build_and_test(access, folder, as_of, *arguments, "--exclude-resource-type", "test")
+    assert finished.returncode == 0, finished.stdout[-4000:]
+
+
+def build_and_test(
+    access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Build and test all models, or those that the arguments select; return how dbt ended."""
+    return subprocess.run(
         [
             str(Path(sys.executable).parent / "dbt"), "build", *arguments,
-            "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
+            "--exclude-resource-type", "unit_test",
             "--project-dir", "dbt_project", "--profiles-dir", "dbt_project",
             "--target-path", str(folder), "--log-path", str(folder),
         ],
@@ -49,4 +57,3 @@ def build(access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments:
         timeout=300,
         check=False,
     )  # fmt: skip
-    assert finished.returncode == 0, finished.stdout[-4000:]
