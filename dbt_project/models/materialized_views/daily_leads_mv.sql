@@ -10,5 +10,5 @@ select
     cast(sum(duplicate_leads) as UInt64) as duplicate_leads,
     now64(3, 'UTC') as refreshed_at
 from {{ ref('leads_by_source') }}
-where leads > 0 or duplicate_leads > 0
 group by tenant_id, day, source_id
+having leads > 0 or duplicate_leads > 0

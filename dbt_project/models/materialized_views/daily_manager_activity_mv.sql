@@ -17,5 +17,5 @@ select
     cast(sum(completed_without_date) as UInt64) as completed_without_date,
     now64(3, 'UTC') as refreshed_at
 from {{ ref('manager_activity') }}
-where total > 0 or overdue_open_tasks > 0
 group by tenant_id, day, department_id, manager_id
+having total > 0 or overdue_open_tasks > 0

@@ -16,5 +16,5 @@ select
     cast(sum(deals_without_rate) as UInt64) as deals_without_rate,
     now64(3, 'UTC') as refreshed_at
 from {{ ref('sales_by_month') }}
-where won_deals > 0
 group by tenant_id, month, department_id, manager_id, pipeline_id, is_future
+having won_deals > 0
