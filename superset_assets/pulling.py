@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from catalogue.entries import Catalogue
-from superset_assets.charts import ALL_TIME, VIZ_TYPES
+from superset_assets.charts import ALL_TIME, LOWER, UPPER, VIZ_TYPES
 from superset_assets.dashboards import DEFINITIONS_MARK
 from superset_assets.identity import asset_id
 from superset_assets.problems import AssetsError, Problem
@@ -158,16 +158,43 @@ def _where(file: str, params: Read, problems: list[Problem]) -> Iterator[tuple[s
 
 
 def _axis(params: Read) -> dict[str, Any]:
+    figures, bands = _banded(params.get("metrics"))
+    x = params.get("x_axis")
     return {
-        "x": params.get("x_axis"),
+        "x": _in_any_language(x) if isinstance(x, str) else x,
         "by": params.get("groupby") or (),
-        "figures": params.get("metrics") or (),
+        "figures": figures,
+        "bands": bands,
         "stacked": params.get("stack") == "Stack",
     }
 
 
 def _columns_and_line(params: Read) -> dict[str, Any]:
-    return {**_axis(params), "line": params.get("metrics_b") or ()}
+    line, bands = _banded(params.get("metrics_b"))
+    return {**_axis(params), "line": line, "bands": bands}
+
+
+def _banded(metrics: Any) -> tuple[list[Any], list[tuple[str, str]]]:
+    """Return the figures among metrics, and the pairs of figures that are edges of a band."""
+    edges = {
+        str(metric["label"]): match.group(1)
+        for metric in metrics or ()
+        if isinstance(metric, dict)
+        and str(metric.get("label")).endswith((LOWER, UPPER))
+        and (match := re.fullmatch(r"sum\(`(.*)`\)", str(metric.get("sqlExpression"))))
+    }
+    bands = [
+        (name, edges[label.removesuffix(LOWER) + UPPER])
+        for label, name in edges.items()
+        if label.endswith(LOWER) and label.removesuffix(LOWER) + UPPER in edges
+    ]
+    told = {name for band in bands for name in band}
+    figures = [m for m in metrics or () if not (isinstance(m, dict) and edges.get(str(m.get("label"))) in told)]
+    return figures, bands
+
+
+def _in_any_language(column: str) -> str:
+    return re.sub(r"_en$", "_{language}", column)
 
 
 def _kpi(params: Read) -> dict[str, Any]:
@@ -188,7 +215,7 @@ def _table(params: Read) -> dict[str, Any]:
     if isinstance(sort, dict):
         sort = re.sub(r"^min\(`(.*)`\)$", r"\1", str(sort.get("sqlExpression")))
     return {
-        "by": [re.sub(r"_en$", "_{language}", name) for name in params.get("groupby") or ()],
+        "by": [_in_any_language(name) for name in params.get("groupby") or ()],
         "figures": figures,
         "sort": None if figures and sort == figures[0] else sort,
         "totals": bool(params.get("show_totals")),

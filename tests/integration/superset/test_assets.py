@@ -126,7 +126,7 @@ def test_a_chart_shows_the_figures_of_its_mart(
         assert len(shown) == min(len(expected), source.limit)
     for row in shown:
         group = tuple(row[dimension] for dimension in dimensions)
-        for figure in (*source.figures, *source.line):
+        for figure in source.all_figures:
             wanted = figure_of(figure, mart, expected[group], expected)
             assert_equal(row[figure], wanted, f"{name} {group} {figure}")
 
