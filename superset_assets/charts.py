@@ -153,27 +153,21 @@ def _number(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
     }
 
 
-def _banded(figures: tuple[str, ...], source: ChartSource, mart: Mart, translate: Translator) -> list[Any]:
-    """Return the metrics of a line with its bands.
-
-    Superset fills the space between two metrics whose labels are alike but for these endings. The wide band bears the
-    label of the line, so that it has its colour and both are told together.
-    """
-    line = mart.figures[figures[-1]].label.said_in(translate.language)
-    metrics: list[Any] = list(figures)
-    for number, (lower, upper) in enumerate(source.bands):
-        label = line if number == 0 else mart.figures[lower].label.said_in(translate.language)
-        metrics += [_band_edge(lower, f"{label}{LOWER}", mart), _band_edge(upper, f"{label}{UPPER}", mart)]
-    return metrics
+def _banded(figures: tuple[str, ...], source: ChartSource, mart: Mart) -> list[Any]:
+    """Return the metrics of lines with bands: Superset fills the space between two labels with these endings."""
+    return [
+        *figures,
+        *(
+            _edge(column, f"{name}{ending}", mart)
+            for name, pair in source.bands.items()
+            for column, ending in zip(pair, (LOWER, UPPER), strict=True)
+        ),
+    ]
 
 
-def _band_edge(name: str, label: str, mart: Mart) -> Params:
-    return {
-        "expressionType": "SQL",
-        "sqlExpression": expression(mart.figures[name]),
-        "label": label,
-        "hasCustomLabel": True,
-    }
+def _edge(column: str, label: str, mart: Mart) -> Params:
+    sql = expression(mart.figures[column])
+    return {"expressionType": "SQL", "sqlExpression": sql, "label": label, "hasCustomLabel": True}
 
 
 def _axis(source: ChartSource, mart: Mart) -> Params:
@@ -213,21 +207,21 @@ def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     }
 
 
-def _line(source: ChartSource, mart: Mart, translate: Translator) -> tuple[str, Params]:
+def _line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     return VIZ_TYPES["line"], {
         **_axis(source, mart),
-        "metrics": _banded(source.figures, source, mart, translate),
+        "metrics": _banded(source.figures, source, mart),
         "opacity": BAND_OPACITY,
         "markerEnabled": True,
         "markerSize": 6,
     }
 
 
-def _columns_and_line(source: ChartSource, mart: Mart, translate: Translator) -> tuple[str, Params]:
+def _columns_and_line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     first, second = _format(source.figures[0], mart), _format(source.line[0], mart)
     return VIZ_TYPES["columns_and_line"], {
         **_axis(source, mart),
-        "metrics_b": _banded(source.line, source, mart, translate),
+        "metrics_b": _banded(source.line, source, mart),
         "opacityB": BAND_OPACITY,
         "groupby_b": [],
         "adhoc_filters_b": _adhoc_filters(source, mart),
@@ -298,7 +292,7 @@ def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]
         "allow_rearrange_columns": False,
         "column_config": {
             **{name: _dimension_of_table(mart.dimensions[name].format) for name in source.by},
-            **{name: {"d3NumberFormat": _format(name, mart), "horizontalAlign": "right"} for name in source.figures},
+            **{name: _figure_of_table(name, mart) for name in source.figures},
         },
     }
 
@@ -306,6 +300,12 @@ def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]
 def _dimension_of_table(format_: Format) -> Params:
     time_format = {"d3TimeFormat": TIME_FORMATS[format_]} if format_ in TIME_FORMATS else {}
     return {"horizontalAlign": "left", **time_format}
+
+
+def _figure_of_table(name: str, mart: Mart) -> Params:
+    time_format = TIME_FORMATS.get(mart.figures[name].format)
+    written = {"d3TimeFormat": time_format} if time_format else {"d3NumberFormat": _format(name, mart)}
+    return {**written, "horizontalAlign": "right"}
 
 
 def _format(name: str, mart: Mart) -> str:

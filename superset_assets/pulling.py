@@ -174,23 +174,18 @@ def _columns_and_line(params: Read) -> dict[str, Any]:
     return {**_axis(params), "line": line, "bands": bands}
 
 
-def _banded(metrics: Any) -> tuple[list[Any], list[tuple[str, str]]]:
-    """Return the figures among metrics, and the pairs of figures that are edges of a band."""
-    edges = {
-        str(metric["label"]): match.group(1)
-        for metric in metrics or ()
-        if isinstance(metric, dict)
-        and str(metric.get("label")).endswith((LOWER, UPPER))
-        and (match := re.fullmatch(r"sum\(`(.*)`\)", str(metric.get("sqlExpression"))))
-    }
-    bands = [
-        (name, edges[label.removesuffix(LOWER) + UPPER])
-        for label, name in edges.items()
-        if label.endswith(LOWER) and label.removesuffix(LOWER) + UPPER in edges
-    ]
-    told = {name for band in bands for name in band}
-    figures = [m for m in metrics or () if not (isinstance(m, dict) and edges.get(str(m.get("label"))) in told)]
-    return figures, bands
+def _banded(metrics: Any) -> tuple[list[Any], dict[str, tuple[str, str]]]:
+    """Return the figures among metrics, and the pairs of figures that are edges of a band by its name."""
+    figures, edges = [], {}
+    for metric in metrics or ():
+        label = str(metric.get("label")) if isinstance(metric, dict) else ""
+        column = re.fullmatch(r"sum\(`(.*)`\)", str(metric.get("sqlExpression"))) if label else None
+        if column and label.endswith((LOWER, UPPER)):
+            edges[label] = column.group(1)
+        else:
+            figures.append(metric)
+    names = [label.removesuffix(LOWER) for label in edges if label.endswith(LOWER)]
+    return figures, {name: (edges[name + LOWER], edges[name + UPPER]) for name in names if name + UPPER in edges}
 
 
 def _in_any_language(column: str) -> str:

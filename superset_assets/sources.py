@@ -24,6 +24,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 # `text_{language}` is a column per language: text_en or text_ru.
 Dimension = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\{language\})?$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+BandName = Annotated[str, StringConstraints(pattern=r"^[0-9]+ %$")]
 Scalar = str | int | float | bool
 ChartType = Literal["kpi", "number", "columns", "bars", "line", "columns_and_line", "pie", "funnel", "table"]
 FilterName = Literal["period", "department", "manager", "pipeline", "source"]
@@ -46,7 +47,8 @@ class ChartSource(_Declared):
         figures: measures, rates and aggregates of the mart; of a chart of columns and a line, those of the columns.
             Only a table may do without.
         line: of a chart of columns and a line, the figures of the line.
-        bands: pairs of figures between which the last line is expected to lie, the wide band first.
+        bands: pairs of figures between which a line is expected to lie, by what readers call them in any language
+            (`95 %`), the wide one first.
         x: dimension along the axis.
         by: dimensions of the rows of a table, of the parts of a pie, of the series of a line.
         where: the only values of dimensions that take part.
@@ -64,7 +66,7 @@ class ChartSource(_Declared):
     type: ChartType
     figures: tuple[Slug, ...] = ()
     line: tuple[Slug, ...] = ()
-    bands: tuple[tuple[Slug, Slug], ...] = ()
+    bands: dict[BandName, tuple[Slug, Slug]] = Field(default_factory=dict)
     x: Dimension | None = None
     by: tuple[Dimension, ...] = ()
     where: dict[Slug, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
@@ -83,7 +85,7 @@ class ChartSource(_Declared):
     @property
     def all_figures(self) -> tuple[str, ...]:
         """Return what its query asks for: figures, line, bands."""
-        return (*self.figures, *self.line, *(name for band in self.bands for name in band))
+        return (*self.figures, *self.line, *(name for edges in self.bands.values() for name in edges))
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> ChartSource:

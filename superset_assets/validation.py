@@ -28,7 +28,7 @@ def _chart(file: str, chart: ChartSource, catalogue: Catalogue) -> Iterator[Prob
     if mart is None:
         yield _unknown(file, "mart", chart.mart, "mart with roles in the catalogue", catalogue.marts)
         return
-    bands = tuple(name for band in chart.bands for name in band)
+    bands = tuple(name for edges in chart.bands.values() for name in edges)
     for field, names in {"figures": chart.figures, "line": chart.line, "bands": bands}.items():
         for name in names:
             if name not in mart.figures:

@@ -1,5 +1,5 @@
--- Grain: tenant and task of the models: what a reader has to know before trusting its figures, in a sentence. A task that
--- never succeeded, a gate that refused every model and a short history are said here.
+-- Grain: tenant and task of the models: what a reader has to know before trusting its figures, in a sentence. A task
+-- that never succeeded, a gate that refused every model and a short history are said here.
 {% set tasks = ['sales_forecast', 'quarter_forecast', 'anomalies', 'churn_scores', 'lead_scores', 'deal_scores'] %}
 with tasks as (
     select
@@ -74,12 +74,14 @@ found as (
         runs.newest_day as as_of,
         coalesce(runs.last_status = 'failed', false) as is_failed,
         runs.last_day as failed_on,
-        coalesce(forecast_notes.reason, quarter_notes.reason, score_notes.reason, '') as reason,
+        coalesce(
+            nullIf(forecast_notes.reason, ''), nullIf(quarter_notes.reason, ''), nullIf(score_notes.reason, ''), ''
+        ) as reason,
         coalesce(forecast_notes.is_short, false) as is_short,
         coalesce(forecast_notes.history_months, 0) as history_months,
-        coalesce(forecast_notes.share, quarter_notes.share) as share,
+        coalesce(forecast_notes.share, quarter_notes.share, 0) as share,
         coalesce(forecast_notes.naive_share, 0) as naive_share,
-        coalesce(quarter_notes.quarters, score_notes.judged, 0) as judged,
+        greatest(coalesce(quarter_notes.quarters, 0), coalesce(score_notes.judged, 0)) as judged,
         toUInt64(coalesce(runs.metrics['series'], 0)) as series,
         toUInt64(coalesce(runs.metrics['scored_series'], 0)) as scored_series
     from tasks
@@ -99,12 +101,12 @@ select
         successes = 0 or is_failed or is_short
         or reason in (
             'not_better_than_seasonal_naive', 'too_short_to_backtest', 'no_history', 'no_monthly_history',
-            'no_deal_history', 'worse_than_baseline', 'not_rehearsed', 'no_closed_snapshot', 'too_few_rows', 'too_few_events'
+            'no_deal_history', 'worse_than_baseline', 'not_rehearsed', 'no_closed_snapshot', 'too_few_rows',
+            'too_few_events'
         )
         or (task = 'anomalies' and scored_series < series)
         or (task = 'quarter_forecast' and judged = 0) as Bool
     ) as needs_care,
-    {% for language in ['en', 'ru'] %}
-    {{ note_of_model(language) }} as text_{{ language }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ note_of_model('en') }} as text_en,
+    {{ note_of_model('ru') }} as text_ru
 from found

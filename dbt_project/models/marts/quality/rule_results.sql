@@ -1,5 +1,5 @@
--- Grain: tenant, table of the CRM and rule: what the newest examination of the table found among the tenant's rows. What
--- concerns all tenants alike, such as the age of the last load, is told to each of them.
+-- Grain: tenant, table of the CRM and rule: what the newest examination of the table found among the tenant's rows.
+-- What concerns all tenants alike, such as the age of the last load, is told to each of them.
 with outcomes as (
     select
         tenants.tenant_id as tenant_id,
