@@ -162,7 +162,7 @@ def _axis(params: Read) -> dict[str, Any]:
     x = params.get("x_axis")
     return {
         "x": _in_any_language(x) if isinstance(x, str) else x,
-        "by": params.get("groupby") or (),
+        "by": _by(params),
         "figures": figures,
         "bands": bands,
         "stacked": params.get("stack") == "Stack",
@@ -188,6 +188,10 @@ def _banded(metrics: Any) -> tuple[list[Any], dict[str, tuple[str, str]]]:
     return figures, {name: (edges[name + LOWER], edges[name + UPPER]) for name in names if name + UPPER in edges}
 
 
+def _by(params: Read) -> list[Any]:
+    return [_in_any_language(name) for name in params.get("groupby") or ()]
+
+
 def _in_any_language(column: str) -> str:
     return re.sub(r"_en$", "_{language}", column)
 
@@ -202,7 +206,7 @@ def _one(params: Read) -> dict[str, Any]:
 
 
 def _parts(params: Read) -> dict[str, Any]:
-    return {**_one(params), "by": params.get("groupby") or ()}
+    return {**_one(params), "by": _by(params)}
 
 
 def _table(params: Read) -> dict[str, Any]:
@@ -210,7 +214,7 @@ def _table(params: Read) -> dict[str, Any]:
     if isinstance(sort, dict):
         sort = re.sub(r"^min\(`(.*)`\)$", r"\1", str(sort.get("sqlExpression")))
     return {
-        "by": [_in_any_language(name) for name in params.get("groupby") or ()],
+        "by": _by(params),
         "figures": figures,
         "sort": None if figures and sort == figures[0] else sort,
         "totals": bool(params.get("show_totals")),
