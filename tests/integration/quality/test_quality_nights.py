@@ -56,6 +56,27 @@ def test_a_first_night_passes_and_counts_the_rows_of_every_tenant(firm: Company)
     assert set(live) <= set(counted)
 
 
+def test_readers_are_told_what_the_night_proved_and_found(firm: Company) -> None:
+    """Orphans are counted anew over the replicas, tenant by tenant; the CRM holds some in each demo."""
+    proofs = rows(firm, "select tenant_id, table_name, buckets, rows_deleted, is_clean from analytics.replica_proofs")
+    logged = rows(firm, "select table_name, buckets, tombstones, clean from ops.reconciliation where scope = 'table'")
+    tenants = [tenant for (tenant,) in rows(firm, "select id from crm.tenants final order by id")]
+    assert len(logged) == 15
+    assert sorted(proofs) == sorted((tenant, *each) for tenant in tenants for each in logged)
+    orphans = rows(
+        firm,
+        "select tenant_id, countIf(owner_user_id is not null and (tenant_id, assumeNotNull(owner_user_id)) not in "
+        "(select tenant_id, id from crm.users final)) from crm.deals final group by tenant_id order by tenant_id",
+    )
+    found = rows(
+        firm,
+        "select tenant_id, broken_rows, is_kept, rule_ru from analytics.rule_results "
+        "where table_name = 'deals' and rule = 'owner_is_a_user' order by tenant_id",
+    )
+    assert sum(count for _, count in orphans) > 0
+    assert found == [(tenant, count, count == 0, "Ответственный — пользователь") for tenant, count in orphans]
+
+
 def test_docs_are_found_by_command(firm: Company) -> None:
     finished = quality_command(firm, "docs")
     assert finished.returncode == 0
