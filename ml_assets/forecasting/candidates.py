@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_assets.forecasting.differences import plain_differences
 from ml_assets.forecasting.structural import structural_forecast
 
 Values = NDArray[np.float64]
@@ -176,7 +177,8 @@ def arima(history: History, horizon: int) -> Prediction:
         season_length=SEASON if len(history.values) >= 2 * SEASON else 1,
         max_p=3, max_q=3, max_P=1, max_Q=1, nmodels=30, approximation=True,
     )  # fmt: skip
-    return _from_engine(model, history.values, horizon)
+    with plain_differences():
+        return _from_engine(model, history.values, horizon)
 
 
 def _pmdarima(history: History, horizon: int) -> Prediction:

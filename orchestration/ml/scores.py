@@ -152,8 +152,8 @@ def compute_scores(given: ScoringInput) -> Computed:
     result, checks, trained = _SCORERS[given.subject](given, manifest)
     language: Literal["en", "ru"] = "ru" if given.tenant.locale.startswith("ru") else "en"
     plots = {
-        "reliability": reliability_plot(result.reliability, language),
-        "importance": importance_plot(result.importance, language),
+        "reliability": reliability_plot(result.reliability, language, given.tenant.name),
+        "importance": importance_plot(result.importance, language, given.tenant.name),
     }
     strong = result.drift[(result.drift["drift"] == "strong") & result.drift["is_used"]]
     return Computed(
