@@ -149,7 +149,8 @@ def groups_of(source: ChartSource, rows: Rows) -> Groups:
 
 def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
     if name in mart.measures:
-        return sum(row[name] for row in group)
+        known = [row[name] for row in group if row[name] is not None]
+        return sum(known) if known else None
     if name in mart.aggregates:
         aggregate = mart.aggregates[name]
         if aggregate.function is Function.MEDIAN:
@@ -158,9 +159,9 @@ def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
         each = [row[aggregate.column] for row in group]
         return max(each) if aggregate.function is Function.MAX else min(each)
     rate = mart.rates[name]
-    numerator = float(sum(row[rate.numerator] for row in group)) * rate.scale
-    denominator = float(sum(row[rate.denominator] for row in compared_rows(rate, group, groups)))
-    return numerator / denominator if denominator else None
+    numerator = float(sum(row[rate.numerator] or 0 for row in group)) * rate.scale
+    denominator = float(sum(row[rate.denominator] or 0 for row in compared_rows(rate, group, groups)))
+    return numerator / denominator if denominator > 0 else None
 
 
 def compared_rows(rate: Rate, group: Rows, groups: Groups) -> Rows:
