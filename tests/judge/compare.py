@@ -1,8 +1,8 @@
 """Runs the judge's SQL, reads a mart, and tells cell by cell where the two disagree.
 
-The metric rules live in the SQL files beside this module, one per report; those of the marts of steering lie in `steering`
-and share tables that are prepared once. Nothing here knows how a mart is built, and `compare_report` touches no database,
-so that its own tests need none.
+The metric rules live in the SQL files beside this module, one per report; those of the marts of steering lie in
+`steering` and share tables that are prepared once. Nothing here knows how a mart is built, and `compare_report` touches
+no database, so that its own tests need none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every cell of the five reports and of the marts of steering equals its recomputation in plain SQL on the CRM's own tables."""
+"""Every cell of the reports and of the marts of steering equals its recomputation in SQL on the CRM's own tables."""
 
 from __future__ import annotations
 
