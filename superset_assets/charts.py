@@ -13,6 +13,7 @@ from typing import Any, Final
 from catalogue.entries import Mart
 from catalogue.expressions import expression
 from catalogue.formats import Format
+from catalogue.texts import LanguageCode
 from superset_assets.datasets import NUMBER_FORMATS, TIME_FORMATS, VERSION
 from superset_assets.identity import asset_id
 from superset_assets.sources import ChartSource, Scalar
@@ -33,7 +34,7 @@ Params = dict[str, Any]
 
 def chart(name: str, source: ChartSource, mart: Mart, translate: Translator) -> dict[str, Any]:
     """Return a chart in one language, as Superset imports it."""
-    source = source.in_language(translate.language)
+    source = _filtered_by_what_is_seen(source.in_language(translate.language), mart, translate.language)
     viz_type, params = _BUILDERS[source.type](source, mart, translate)
     return {
         "slice_name": translate(source.title),
@@ -52,6 +53,19 @@ def chart(name: str, source: ChartSource, mart: Mart, translate: Translator) -> 
 def viz_types() -> frozenset[str]:
     """Return the names that Superset knows the drawings by."""
     return frozenset(VIZ_TYPES.values())
+
+
+def _filtered_by_what_is_seen(source: ChartSource, mart: Mart, language: LanguageCode) -> ChartSource:
+    """Return the chart with the values that its filters compare: the dataset holds those that readers see."""
+
+    def said(column: str, value: Scalar) -> Scalar:
+        return mart.dimensions[column].said(value, language) if isinstance(value, str) else value
+
+    where = {
+        column: tuple(said(column, each) for each in value) if isinstance(value, tuple) else said(column, value)
+        for column, value in source.where.items()
+    }
+    return source.model_copy(update={"where": where})
 
 
 def _description(source: ChartSource, mart: Mart, translate: Translator) -> str:
@@ -262,7 +276,9 @@ def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
     return VIZ_TYPES["funnel"], {
         "groupby": list(source.by),
         "metric": source.figures[0],
-        "sort_by_metric": True,
+        # Of itself Superset sorts by the metric alone, and stages that as many deals reached would stand in any order.
+        "sort_by_metric": source.sort is None,
+        "order_by_cols": [[_sort(source, mart), source.sort in mart.dimensions]],
         "percent_calculation_type": "first_step",
         # Name, value, percentage.
         "label_type": 5,

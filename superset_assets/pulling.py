@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from catalogue.entries import Catalogue
+from catalogue.entries import Catalogue, Mart
 from superset_assets.charts import ALL_TIME, LOWER, UPPER, VIZ_TYPES
 from superset_assets.dashboards import DEFINITIONS_MARK
 from superset_assets.identity import asset_id
@@ -132,7 +132,7 @@ def _chart(
         "type": kind,
         "refresh": chart["cache_timeout"],
         "limit": params.get("row_limit", 1000),
-        "where": dict(_where(file, params, problems)),
+        "where": dict(_where(file, params, catalogue.marts[mart], problems)),
         **_READERS[kind](params),
     }
     return _validated(ChartSource, file, content, problems)
@@ -145,7 +145,7 @@ def _kind(viz_type: str, params: Read) -> str | None:
     return found[0] if found else None
 
 
-def _where(file: str, params: Read, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+def _where(file: str, params: Read, mart: Mart, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
     for each in params.get("adhoc_filters", []):
         if each.get("operator") == "TEMPORAL_RANGE" and each.get("comparator") == ALL_TIME:
             continue
@@ -153,8 +153,16 @@ def _where(file: str, params: Read, problems: list[Problem]) -> Iterator[tuple[s
             told = each.get("sqlExpression") or f"{each.get('subject')} {each.get('operator')} {each.get('comparator')}"
             problems.append(Problem(file, "where", f"'{told}' cannot be said here", "filter by = or IN"))
             continue
-        value = each["comparator"]
-        yield each["subject"], tuple(value) if isinstance(value, list) else value
+        value, column = each["comparator"], each["subject"]
+        codes = _codes(mart, column)
+        values = tuple(codes.get(each, each) for each in (value if isinstance(value, list) else [value]))
+        yield column, values if isinstance(value, list) else values[0]
+
+
+def _codes(mart: Mart, column: str) -> dict[Any, str]:
+    """Return the values that the mart holds, by what readers see instead."""
+    dimension = mart.dimensions.get(column)
+    return {text.said_in(SOURCE_LANGUAGE): value for value, text in dimension.members.items()} if dimension else {}
 
 
 def _axis(params: Read) -> dict[str, Any]:
@@ -209,10 +217,18 @@ def _parts(params: Read) -> dict[str, Any]:
     return {**_one(params), "by": _by(params)}
 
 
+def _funnel(params: Read) -> dict[str, Any]:
+    ordered = params.get("order_by_cols") or ()
+    sort = _sort(ordered[0][0]) if ordered else None
+    return {**_parts(params), "sort": None if sort == params.get("metric") else sort}
+
+
+def _sort(said: Any) -> Any:
+    return re.sub(r"^min\(`(.*)`\)$", r"\1", str(said.get("sqlExpression"))) if isinstance(said, dict) else said
+
+
 def _table(params: Read) -> dict[str, Any]:
-    figures, sort = params.get("metrics") or (), params.get("timeseries_limit_metric")
-    if isinstance(sort, dict):
-        sort = re.sub(r"^min\(`(.*)`\)$", r"\1", str(sort.get("sqlExpression")))
+    figures, sort = params.get("metrics") or (), _sort(params.get("timeseries_limit_metric"))
     return {
         "by": _by(params),
         "figures": figures,
@@ -229,7 +245,7 @@ _READERS: Final[Mapping[str, Callable[[Read], dict[str, Any]]]] = {
     "line": _axis,
     "columns_and_line": _columns_and_line,
     "pie": _parts,
-    "funnel": _parts,
+    "funnel": _funnel,
     "table": _table,
 }
 

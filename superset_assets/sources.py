@@ -53,7 +53,8 @@ class ChartSource(_Declared):
         by: dimensions of the rows of a table, of the parts of a pie, of the series of a line.
         where: the only values of dimensions that take part.
         stacked: whether columns stand on each other.
-        sort: of a table, the figure that rows are ordered by, the largest first, or a dimension, the smallest first.
+        sort: of a table or a funnel, the figure that rows are ordered by, the largest first, or a dimension, the
+            smallest first.
         limit: rows at most.
         totals: whether a table ends with the figures of all rows.
         good: of a KPI, whether more is good or bad, or says nothing.

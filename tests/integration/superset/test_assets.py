@@ -159,7 +159,8 @@ def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
         return max(each) if aggregate.function is Function.MAX else min(each)
     rate = mart.rates[name]
     numerator, denominator = total(rate.numerator, group), total(rate.denominator, compared_rows(rate, group, groups))
-    return float(numerator) * rate.scale / float(denominator) if denominator and numerator is not None else None
+    known = numerator is not None and denominator is not None and denominator > 0
+    return float(numerator) * rate.scale / float(denominator) if known else None
 
 
 def total(name: str, rows: Rows) -> Any:

@@ -2,10 +2,8 @@
 select
     tenant_id,
     mart,
-    {{ label_of('mart', 'mart', 'report') }},
     month,
     measure,
-    {{ label_of('measure', 'measure', 'figure') }},
     value_from,
     value_to,
     cast(value_to - value_from as Decimal(38, 2)) as difference,

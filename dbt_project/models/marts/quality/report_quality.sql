@@ -146,7 +146,6 @@ issues_of_reports as (
 select
     found.tenant_id as tenant_id,
     found.report as report,
-    {{ label_of('mart', 'found.report', 'report') }},
     cast(found.month as Nullable(Date32)) as month,
     found.counted.1 as issue,
     cast(found.counted.2 as UInt64) as records_affected,
