@@ -92,7 +92,7 @@ def test_every_published_forecast_stands_beside_its_fact(frames: Frames) -> None
 def test_an_anomaly_is_as_the_newest_night_tells_it_with_the_band_of_its_peak(frames: Frames) -> None:
     shown = of(frames["analytics.anomalies"], tenant_id=TOLD).set_index("event_id").sort_index()
     events = newest(of(frames["ml.anomaly_events"], tenant_id=TOLD)).set_index("event_id").sort_index()
-    earlier = frames["ml.anomaly_events"].set_index("event_id")
+    earlier = of(frames["ml.anomaly_events"], tenant_id=TOLD).set_index("event_id")
     assert list(shown.index) == sorted(set(earlier.index))
     for column in ("value", "expected", "effect", "severity", "status", "explanation_ru"):
         assert list(shown.loc[events.index, column]) == list(events[column]), column
