@@ -27,8 +27,8 @@ from superset_assets.translations import translator
 from tests.integration.superset.stand import Stand
 
 TENANT = "volga"
-# Names of programs and of this one, formats of files, and what Superset leaves in English everywhere.
-SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc"}
+# Names of programs and of this one, formats of files, of measures of models, and what Superset leaves in English.
+SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets"}
 WORDS: dict[LanguageCode, str] = {"en": r"[А-Яа-яЁё]{2,}", "ru": r"[A-Za-z]{2,}"}
 
 load_dbt_project()
