@@ -19,9 +19,19 @@ from superset_assets.dashboard_page import ALL_IN_SIGHT, show, sign_on
 from superset_assets.devtools import Page, open_page
 from superset_assets.identity import dashboard_slug
 
-WIDTH: Final = 1280
-PHONE_WIDTH: Final = 390
-_HEIGHT: Final = 900
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a dashboard is looked at on; sizes in CSS pixels."""
+
+    width: int
+    height: int
+    is_phone: bool
+
+
+DESK: Final = Screen(1280, 900, is_phone=False)
+PHONE: Final = Screen(390, 844, is_phone=True)
+_USER_AGENT_OF_PHONE: Final = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36"
 
 # What charts write on their canvases; a page has no other trace of it.
 _KEEP_DRAWN_TEXTS: Final = """
@@ -89,9 +99,9 @@ def shots(
     *,
     now: datetime,
     languages: Iterable[LanguageCode] = LANGUAGES,
-    width: int = WIDTH,
+    screen: Screen = DESK,
 ) -> Iterator[Shot]:
-    """Yield every dashboard in every language as that person sees it in a window of `width` CSS pixels.
+    """Yield every dashboard in every language as that person sees it on that screen.
 
     Raises:
         DashboardError: Superset is not there, or the person may not see a dashboard.
@@ -99,18 +109,26 @@ def shots(
     """
     base = f"http://127.0.0.1:{settings.port}"
     names = list(dashboards)
-    with open_page(chromium, width=width, height=_HEIGHT) as page:
+    with open_page(chromium, width=screen.width, height=screen.height) as page:
+        if screen.is_phone:
+            _become_a_phone(page, screen)
         page.call("Page.addScriptToEvaluateOnNewDocument", source=ALL_IN_SIGHT + _KEEP_DRAWN_TEXTS)
         for language in languages:
             session = sign_on(settings, base, identity, language, now)
             for name in names:
                 show(page, f"{base}/superset/dashboard/{dashboard_slug(name, language)}/", session)
-                yield _shot(page, name, language, width)
+                yield _shot(page, name, language, screen)
 
 
-def _shot(page: Page, name: str, language: LanguageCode, width: int) -> Shot:
+def _become_a_phone(page: Page, screen: Screen) -> None:
+    size = {"width": screen.width, "height": screen.height}
+    page.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=2, mobile=True)
+    page.call("Emulation.setUserAgentOverride", userAgent=_USER_AGENT_OF_PHONE)
+
+
+def _shot(page: Page, name: str, language: LanguageCode, screen: Screen) -> Shot:
     found: Mapping[str, Any] = page.value(_FOUND)
-    area = {"x": 0, "y": 0, "width": width, "height": found["height"], "scale": 1}
+    area = {"x": 0, "y": 0, "width": screen.width, "height": found["height"], "scale": 1}
     taken = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=area)
     return Shot(
         dashboard=name,
