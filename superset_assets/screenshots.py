@@ -6,7 +6,6 @@ which words are names of the company's own is judged by the caller, who knows th
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any, Final
 from catalogue.access import Identity
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.settings import SupersetSettings
-from superset_assets.dashboard_page import ALL_IN_SIGHT, show, sign_on
+from superset_assets.dashboard_page import ALL_IN_SIGHT, show, sign_on, wait_until_drawn
 from superset_assets.devtools import Page, open_page
 from superset_assets.identity import dashboard_slug
 
@@ -42,6 +41,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
   return fillText.call(this, text, ...rest);
 };
 """
+_HEIGHT: Final = "Math.ceil(Math.max(document.documentElement.scrollHeight, document.body.scrollHeight))"
 _FOUND: Final = """
 (() => {
   const charts = [...document.querySelectorAll('[data-test="chart-grid-component"]')];
@@ -54,7 +54,6 @@ _FOUND: Final = """
       || [...chart.querySelectorAll('.slice_container')].every(part =>
         !part.innerText.trim() && !part.querySelector('canvas, svg'))).map(title),
     texts: [...document.body.innerText.split('\\n'), ...window.crmDrawn].map(text => text.trim()).filter(Boolean),
-    height: Math.ceil(Math.max(document.documentElement.scrollHeight, document.body.scrollHeight)),
     width: Math.ceil(document.documentElement.scrollWidth),
   };
 })()
@@ -111,7 +110,8 @@ def shots(
     names = list(dashboards)
     with open_page(chromium, width=screen.width, height=screen.height) as page:
         if screen.is_phone:
-            _become_a_phone(page, screen)
+            page.call("Emulation.setUserAgentOverride", userAgent=_USER_AGENT_OF_PHONE)
+        _resize(page, screen, screen.height)
         page.call("Page.addScriptToEvaluateOnNewDocument", source=ALL_IN_SIGHT + _KEEP_DRAWN_TEXTS)
         for language in languages:
             session = sign_on(settings, base, identity, language, now)
@@ -120,20 +120,22 @@ def shots(
                 yield _shot(page, name, language, screen)
 
 
-def _become_a_phone(page: Page, screen: Screen) -> None:
-    size = {"width": screen.width, "height": screen.height}
-    page.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=2, mobile=True)
-    page.call("Emulation.setUserAgentOverride", userAgent=_USER_AGENT_OF_PHONE)
+def _resize(page: Page, screen: Screen, height: int) -> None:
+    size = {"width": screen.width, "height": height, "deviceScaleFactor": 2 if screen.is_phone else 1}
+    page.call("Emulation.setDeviceMetricsOverride", **size, mobile=screen.is_phone)
 
 
 def _shot(page: Page, name: str, language: LanguageCode, screen: Screen) -> Shot:
+    # A part of the page that is out of the window would be a blank in the picture.
+    _resize(page, screen, page.value(_HEIGHT))
+    wait_until_drawn(page)
     found: Mapping[str, Any] = page.value(_FOUND)
-    area = {"x": 0, "y": 0, "width": screen.width, "height": found["height"], "scale": 1}
-    taken = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=area)
+    picture = page.screenshot()
+    _resize(page, screen, screen.height)
     return Shot(
         dashboard=name,
         language=language,
-        picture=base64.b64decode(taken["data"]),
+        picture=picture,
         charts=tuple(found["charts"]),
         errors=tuple(found["errors"]),
         empty=tuple(found["empty"]),
