@@ -41,7 +41,7 @@ class FigureDeclared(_Declared):
 
 
 class RateDeclared(FigureDeclared):
-    """A quotient of two sums, taken at display and empty on a zero denominator.
+    """A quotient of two sums, taken at display and empty on a denominator of zero or less.
 
     Attributes:
         compared_with: rows that the denominator is summed over.

@@ -79,8 +79,8 @@ class Rate:
     within: tuple[str, ...]
 
     def of(self, numerator: float, denominator: float | None) -> float | None:
-        """Return the quotient of two sums, None on a denominator that is zero or not there."""
-        return float(numerator) * self.scale / float(denominator) if denominator else None
+        """Return the quotient of two sums, None on a denominator that is not there, zero or below it."""
+        return float(numerator) * self.scale / float(denominator) if denominator and denominator > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

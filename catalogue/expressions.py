@@ -35,7 +35,8 @@ def _rate(rate: Rate) -> str:
     # Division of decimals would keep the numerator's two digits.
     numerator = f"toFloat64(sum({quote_identifier(rate.numerator)}))"
     denominator = f"toFloat64(sum({quote_identifier(rate.denominator)}))"
-    return f"{numerator}{_scaled(rate.scale)} / nullIf({_compared(rate, denominator)}, 0)"
+    # Of less than nothing there is no share: a plan that is exceeded leaves nothing to cover.
+    return f"{numerator}{_scaled(rate.scale)} / nullIf(greatest({_compared(rate, denominator)}, 0), 0)"
 
 
 def _compared(rate: Rate, denominator: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from catalogue.entries import Catalogue, Mart
-from superset_assets.charts import ALL_TIME, VIZ_TYPES
+from superset_assets.charts import ALL_TIME, LOWER, UPPER, VIZ_TYPES
 from superset_assets.dashboards import DEFINITIONS_MARK
 from superset_assets.identity import asset_id
 from superset_assets.problems import AssetsError, Problem
@@ -166,16 +166,42 @@ def _codes(mart: Mart, column: str) -> dict[Any, str]:
 
 
 def _axis(params: Read) -> dict[str, Any]:
+    figures, bands = _banded(params.get("metrics"))
+    x = params.get("x_axis")
     return {
-        "x": params.get("x_axis"),
-        "by": params.get("groupby") or (),
-        "figures": params.get("metrics") or (),
+        "x": _in_any_language(x) if isinstance(x, str) else x,
+        "by": _by(params),
+        "figures": figures,
+        "bands": bands,
         "stacked": params.get("stack") == "Stack",
     }
 
 
 def _columns_and_line(params: Read) -> dict[str, Any]:
-    return {**_axis(params), "line": params.get("metrics_b") or ()}
+    line, bands = _banded(params.get("metrics_b"))
+    return {**_axis(params), "line": line, "bands": bands}
+
+
+def _banded(metrics: Any) -> tuple[list[Any], dict[str, tuple[str, str]]]:
+    """Return the figures among metrics, and the pairs of figures that are edges of a band by its name."""
+    figures, edges = [], {}
+    for metric in metrics or ():
+        label = str(metric.get("label")) if isinstance(metric, dict) else ""
+        column = re.fullmatch(r"sum\(`(.*)`\)", str(metric.get("sqlExpression"))) if label else None
+        if column and label.endswith((LOWER, UPPER)):
+            edges[label] = column.group(1)
+        else:
+            figures.append(metric)
+    names = [label.removesuffix(LOWER) for label in edges if label.endswith(LOWER)]
+    return figures, {name: (edges[name + LOWER], edges[name + UPPER]) for name in names if name + UPPER in edges}
+
+
+def _by(params: Read) -> list[Any]:
+    return [_in_any_language(name) for name in params.get("groupby") or ()]
+
+
+def _in_any_language(column: str) -> str:
+    return re.sub(r"_en$", "_{language}", column)
 
 
 def _kpi(params: Read) -> dict[str, Any]:
@@ -188,7 +214,7 @@ def _one(params: Read) -> dict[str, Any]:
 
 
 def _parts(params: Read) -> dict[str, Any]:
-    return {**_one(params), "by": params.get("groupby") or ()}
+    return {**_one(params), "by": _by(params)}
 
 
 def _funnel(params: Read) -> dict[str, Any]:
@@ -204,7 +230,7 @@ def _sort(said: Any) -> Any:
 def _table(params: Read) -> dict[str, Any]:
     figures, sort = params.get("metrics") or (), _sort(params.get("timeseries_limit_metric"))
     return {
-        "by": [re.sub(r"_en$", "_{language}", name) for name in params.get("groupby") or ()],
+        "by": _by(params),
         "figures": figures,
         "sort": None if figures and sort == figures[0] else sort,
         "totals": bool(params.get("show_totals")),

@@ -1,11 +1,13 @@
 """Runs the judge's SQL, reads a mart, and tells cell by cell where the two disagree.
 
-The metric rules live in the SQL files beside this module, one per report. Nothing here knows how a mart is built, and
-`compare_report` touches no database, so that its own tests need none.
+The metric rules live in the SQL files beside this module, one per report; those of the marts of steering lie in
+`steering` and share tables that are prepared once. Nothing here knows how a mart is built, and `compare_report` touches
+no database, so that its own tests need none.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +19,11 @@ from typing import Any, Final, cast
 
 import psycopg
 from clickhouse_connect.driver.client import Client
+from psycopg import sql
 
 MART_DATABASE: Final = "analytics"
 SQL_FOLDER: Final = Path(__file__).resolve().parent
+TARGETS: Final = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds" / "sales_targets.csv"
 STREAM_CHUNK_ROWS: Final = 2000
 
 Scalar = str | int | Decimal | date | None
@@ -92,6 +96,81 @@ REPORTS: Final[Mapping[str, ReportColumns]] = {
     ),
 }
 
+_DEAL_KEY: Final = (*_OWNER_KEY, "pipeline_id")
+_CUSTOMER: Final = ("customer_kind", "customer_id")
+
+STEERING: Final[Mapping[str, ReportColumns]] = {
+    "closed_deals": ReportColumns(
+        key=("tenant_id", "day", *_DEAL_KEY, "source_id", "is_future"),
+        attributes=("month", *_OWNER_NAMES, "pipeline_name", "source_name"),
+        measures=(
+            *("closed_deals", "won_deals", "lost_deals", "won_amount_base", "lost_amount_base", "closed_amount_base"),
+            *("deals_without_amount", "deals_without_rate"),
+            *("cycle_days", "cycle_deals", "negative_cycle_deals", "cycle_days_values"),
+        ),
+    ),
+    "open_deals": ReportColumns(
+        key=("tenant_id", "deal_id"),
+        attributes=(
+            *(*_DEAL_KEY, "stage_id", "stage_name", *_CUSTOMER, "customer_name", "created_day", "age"),
+            *("chance_band", "chance_from", "expected_close_on", "expected_month", "is_past_expected_close"),
+            *("last_activity_day", "next_activity_day", "is_to_touch"),
+        ),
+        measures=(
+            *("open_deals", "open_amount_base", "weighted_amount_base", "expected_wins", "deals_with_chance"),
+            *("deals_without_amount", "deals_without_rate", "past_due_deals", "past_due_amount_base"),
+            *("deals_to_touch", "overdue_tasks", "age_days", "untouched_days"),
+        ),
+    ),
+    "open_tasks": ReportColumns(
+        key=("tenant_id", "activity_id"),
+        attributes=(
+            *("activity_type", *_OWNER_KEY, "deal_id", "deal_title", "customer_name", "due_day", "due", "is_overdue"),
+        ),
+        measures=("open_tasks", "overdue_tasks", "due_today", "days_late"),
+    ),
+    "customer_revenue": ReportColumns(
+        key=("tenant_id", "month", *_CUSTOMER, *_DEAL_KEY),
+        attributes=("customer_name", "customer_rank", "rank_band"),
+        measures=("won_deals", "won_amount_base", "largest_amount_base", "top10_amount_base"),
+    ),
+    "team_results": ReportColumns(
+        key=("tenant_id", "month", "manager_id"),
+        attributes=("department_id", *_OWNER_NAMES),
+        measures=(
+            *("manager_months", "won_deals", "lost_deals", "won_amount_base", "target_deals", "target_amount_base"),
+            *("completed_activities", "median_amount_base", "median_won_deals", "median_activities"),
+        ),
+    ),
+    "sales_growth": ReportColumns(
+        key=("tenant_id", "month", *_DEAL_KEY),
+        attributes=(),
+        measures=(
+            *("won_deals", "won_amount_base", "year_before_won_deals", "year_before_amount_base"),
+            *("growth_deals", "growth_amount_base"),
+        ),
+    ),
+    "pipeline_coverage": ReportColumns(
+        key=("tenant_id", "month", *_OWNER_KEY),
+        attributes=("is_this_month", "is_this_quarter"),
+        measures=(
+            *("open_deals", "open_amount_base", "weighted_amount_base"),
+            *("target_amount_base", "won_amount_base", "left_amount_base"),
+        ),
+        # Zeros of the sales by month, which has a judge of its own.
+        outside="open_deals = 0 and target_amount_base = 0 and won_amount_base = 0",
+    ),
+    "usual_day": ReportColumns(
+        key=("tenant_id", "weekday", "quarter"),
+        attributes=("days",),
+        measures=(
+            *("usual_leads", "usual_deals", "usual_won_deals", "usual_won_amount_base"),
+            "usual_completed_activities",
+        ),
+    ),
+}
+JUDGED: Final[Mapping[str, ReportColumns]] = {**REPORTS, **STEERING}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -142,8 +221,8 @@ def compare_report(name: str, judge_rows: Iterable[Row], mart_rows: Iterable[Row
     """Compare every cell of a report, after adding up the rows of each key on both sides.
 
     Args:
-        name: a key of `REPORTS`.
-        judge_rows: the expected rows, values ordered as `REPORTS[name].names`.
+        name: a key of `JUDGED`.
+        judge_rows: the expected rows, values ordered as `JUDGED[name].names`.
         mart_rows: the actual rows, in the same order.
 
     Returns:
@@ -154,7 +233,7 @@ def compare_report(name: str, judge_rows: Iterable[Row], mart_rows: Iterable[Row
     Raises:
         KeyError: there is no report of that name.
     """
-    columns = REPORTS[name]
+    columns = JUDGED[name]
     expected_by_key = _aggregate(columns, judge_rows)
     actual_by_key = _aggregate(columns, mart_rows)
     differences: list[Difference] = []
@@ -175,16 +254,48 @@ def format_differences(differences: Sequence[Difference], limit: int = 20) -> st
     return "\n".join(lines)
 
 
+def prepare_steering(connection: psycopg.Connection[Any], client: Client, as_of: datetime) -> None:
+    """Make the tables that the judges of `STEERING` read, in this session of the CRM's PostgreSQL.
+
+    The plan comes from its seed and the chances of winning from the models' own table, since no CRM holds them.
+
+    Args:
+        connection: to the CRM, its tables on the search path.
+        client: to the warehouse that holds `ml.deal_scores`.
+        as_of: the moment that "now" means; must carry a time zone.
+    """
+    with TARGETS.open(encoding="utf-8", newline="") as file:
+        targets = [tuple(row.values()) for row in csv.DictReader(file)]
+    scores = client.query(
+        "select tenant_id, deal_id, probability from ml.deal_scores as scores inner join "
+        "(select tenant_id, max(as_of) as as_of from ml.deal_scores group by tenant_id) as newest "
+        "on scores.tenant_id = newest.tenant_id and scores.as_of = newest.as_of"
+    ).result_rows
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("select set_config('judge.as_of', %s, false)", [as_of.isoformat()])
+        cursor.execute(
+            "drop table if exists judge_target, judge_score; "
+            "create temporary table judge_target (tenant_id text, manager_id text, month date, "
+            "target_amount numeric, target_deals bigint); "
+            "create temporary table judge_score (tenant_id text, deal_id text, probability double precision)"
+        )
+        for table, rows in (("judge_target", targets), ("judge_score", scores)):
+            with cursor.copy(sql.SQL("copy {} from stdin").format(sql.Identifier(table))) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        cursor.execute((SQL_FOLDER / "steering" / "prepare.sql").read_text(encoding="utf-8"))
+
+
 def run_judge(connection: psycopg.Connection[Any], name: str, as_of: datetime) -> list[Row]:
     """Recompute a report from the CRM.
 
     Args:
         connection: an open connection to the CRM's PostgreSQL, its tables on the search path.
-        name: a key of `REPORTS`.
+        name: a key of `JUDGED`.
         as_of: the moment that "now" means; must carry a time zone.
 
     Returns:
-        All rows for all tenants, values ordered as `REPORTS[name].names`, one row per key.
+        All rows for all tenants, values ordered as `JUDGED[name].names`, one row per key.
 
     Raises:
         ValueError: `as_of` is naive, or the SQL file returns other columns than the report has.
@@ -192,7 +303,8 @@ def run_judge(connection: psycopg.Connection[Any], name: str, as_of: datetime) -
     """
     if as_of.tzinfo is None:
         raise ValueError(f"as_of {as_of.isoformat()} has no time zone: pass an aware datetime")
-    query = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    folder = SQL_FOLDER / "steering" if name in STEERING else SQL_FOLDER
+    query = (folder / f"{name}.sql").read_text(encoding="utf-8")
     with connection.transaction(), connection.cursor() as cursor:
         # A CRM that was just filled has no statistics; the planner then expects few rows and joins in quadratic time.
         cursor.execute("set local enable_nestloop = off")
@@ -207,20 +319,20 @@ def run_judge(connection: psycopg.Connection[Any], name: str, as_of: datetime) -
 
 
 def read_mart(client: Client, name: str) -> list[Row]:
-    """Read the mart `analytics.<name>` but for rows outside, values ordered as `REPORTS[name].names`.
+    """Read the mart `analytics.<name>` but for rows outside, values ordered as `JUDGED[name].names`.
 
     Raises:
         KeyError: there is no report of that name.
         clickhouse_connect.driver.exceptions.ClickHouseError: the mart or one of its columns does not exist.
     """
-    columns = ", ".join(f"`{column}`" for column in REPORTS[name].names)
-    query = f"SELECT {columns} FROM {MART_DATABASE}.{name} WHERE NOT ({REPORTS[name].outside})"
+    columns = ", ".join(f"`{column}`" for column in JUDGED[name].names)
+    query = f"SELECT {columns} FROM {MART_DATABASE}.{name} WHERE NOT ({JUDGED[name].outside})"
     with client.query_rows_stream(query) as stream:
         return [_normalized(raw) for raw in stream]
 
 
 def _column_order(name: str, returned: Sequence[str]) -> tuple[int, ...]:
-    expected = REPORTS[name].names
+    expected = JUDGED[name].names
     if sorted(returned) != sorted(expected):
         difference = ", ".join(sorted(set(returned) ^ set(expected)))
         raise ValueError(f"{name}.sql does not return the columns of the report, look at: {difference}")

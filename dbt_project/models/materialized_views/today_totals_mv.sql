@@ -1,5 +1,6 @@
--- Grain: one row per tenant: what happened on its local day so far. Reads the replicas, so it follows each load within
--- seconds and does not wait for the models; the rules are those of the facts.
+-- Grain: one row per tenant: what happened on its local day so far, beside what has happened by now on a usual day. Today is
+-- read from the replicas, so it follows each load within seconds and does not wait for the models; the rules are those of
+-- the facts.
 with recently as (
     -- Every tenant's today began after this moment.
     select now64(6, 'UTC') - interval 2 day as moment
@@ -10,7 +11,8 @@ tenants as (
         tenant_id,
         timezone,
         currency,
-        {{ local_day("now64(6, 'UTC')", 'timezone') }} as today
+        {{ local_day("now64(6, 'UTC')", 'timezone') }} as today,
+        {{ local_quarter("now64(6, 'UTC')", 'timezone') }} as quarter
     from {{ ref('stg_crm__tenants') }}
 ),
 
@@ -240,11 +242,21 @@ select
     cast(coalesce(sales.deals_without_amount, 0) as UInt64) as deals_without_amount,
     cast(coalesce(sales.deals_without_rate, 0) as UInt64) as deals_without_rate,
     cast(coalesce(done_activities.completed_activities, 0) as UInt64) as completed_activities,
+    cast(usual.usual_leads as Nullable(Decimal(18, 2))) as usual_leads,
+    cast(usual.usual_deals as Nullable(Decimal(18, 2))) as usual_deals,
+    cast(usual.usual_won_deals as Nullable(Decimal(18, 2))) as usual_won_deals,
+    cast(usual.usual_won_amount_base as Nullable(Decimal(18, 2))) as usual_won_amount_base,
+    cast(usual.usual_completed_activities as Nullable(Decimal(18, 2))) as usual_completed_activities,
     now64(3, 'UTC') as refreshed_at
 from tenants
 left join new_leads on tenants.tenant_id = new_leads.tenant_id
 left join new_deals on tenants.tenant_id = new_deals.tenant_id
 left join sales on tenants.tenant_id = sales.tenant_id
 left join done_activities on tenants.tenant_id = done_activities.tenant_id
+left join {{ ref('usual_day') }} as usual
+    on
+        tenants.tenant_id = usual.tenant_id
+        and toDayOfWeek(tenants.today) = usual.weekday
+        and tenants.quarter = usual.quarter
 -- A view is refreshed with the server's settings, not with those of the models' profile.
 settings join_use_nulls = 1, query_plan_optimize_join_order_limit = 0, optimize_move_to_prewhere_if_final = 1

@@ -16,7 +16,7 @@ from psycopg import sql
 from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import begin_late_commit, fill, play_day, read_as_of
 from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
-from tests.judge.compare import REPORTS, Difference, compare_report, read_mart, run_judge
+from tests.judge.compare import JUDGED, Difference, compare_report, prepare_steering, read_mart, run_judge
 
 DEALS = 2_000
 
@@ -74,14 +74,15 @@ class Company:
         return bool(result.result_rows[0][0])
 
     def run_and_judge(self, label: str, *arguments: str) -> None:
-        """Run the nightly job and keep the judge's verdict on every report under `label`."""
+        """Run the nightly job and keep the judge's verdict on every judged mart under `label`."""
         with connect_postgres(self.crm) as connection:
             as_of = read_as_of(connection)
             finished = self.run("nightly", *arguments, extra={"AS_OF": as_of.isoformat()})
             assert finished.returncode == 0, finished.stdout + finished.stderr
             self.outputs[label] = finished.stdout
             client = connect_clickhouse(self.warehouse)
-            for report in REPORTS:
+            prepare_steering(connection, client, as_of)
+            for report in JUDGED:
                 expected = run_judge(connection, report, as_of)
                 actual = read_mart(client, report)
                 self.verdicts[label, report] = Verdict(len(expected), compare_report(report, expected, actual))

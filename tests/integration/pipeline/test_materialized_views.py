@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -117,6 +118,8 @@ select tenant_id,
 from clock left join sold using (tenant_id) order by tenant_id
 """
 
+USUAL = "usual_leads, usual_deals, usual_won_deals, usual_won_amount_base, usual_completed_activities"
+
 # Per view: its cells, and the same cells of the mart, both without rows of zeros.
 CELLS = {
     "monthly_sales_mv": (
@@ -144,11 +147,17 @@ CELLS = {
 
 @dataclass
 class Step:
-    """What was seen in one step: today's totals here and in the CRM, and cells on which a view and its mart differ."""
+    """What was seen in one step.
+
+    Today's totals here and in the CRM, cells on which a view and its mart differ, and the usual figures that stand in
+    the view of today beside those that hold at the moment of its refresh.
+    """
 
     today: list[tuple[Any, ...]]
     today_in_crm: list[tuple[Any, ...]]
     differing: dict[str, list[tuple[Any, ...]]]
+    usual: list[tuple[Any, ...]]
+    usual_by_now: list[tuple[Any, ...]]
     seen_by_reader: dict[str, set[tuple[Any, ...]]] = field(default_factory=dict)
     before: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     after: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -182,7 +191,9 @@ def take_step(crm: Connection, warehouse: Warehouse, access: ClickHouseSettings,
         "select tenant_id, leads, deals, won_deals, won_amount_base, completed_activities from "
         "analytics.today_totals_mv order by all"
     ).result_rows
-    step = Step([tuple(row) for row in today], crm.execute(TODAY).fetchall(), {}, before=totals(client))
+    step = Step(
+        [tuple(row) for row in today], crm.execute(TODAY).fetchall(), {}, *usual_figures(client), before=totals(client)
+    )
     with looking_on(access, step):
         # The last step builds whole, which replaces every table that the views read.
         build(access, folder, datetime.now(UTC), *(["--full-refresh"] if seed == STEPS - 1 else []))
@@ -192,6 +203,22 @@ def take_step(crm: Connection, warehouse: Warehouse, access: ClickHouseSettings,
         query = "({0} except {1}) union all ({1} except {0})".format(cells.format(view), cells.format(mart))
         step.differing[view] = [tuple(row) for row in client.query(query).result_rows[:3]]
     return step
+
+
+def usual_figures(client: Client) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return the usual figures in the view, and those of the quarter of an hour at which it was refreshed."""
+    shown = client.query(
+        f"select tenant_id, {USUAL}, timezone, refreshed_at from analytics.today_totals_mv as today "
+        "inner join analytics.dim_tenants as tenants on today.tenant_id = tenants.tenant_id order by tenant_id"
+    ).result_rows
+    days = client.query(f"select tenant_id, weekday, quarter, {USUAL} from analytics.usual_day").result_rows
+    usual = {tuple(row[:3]): tuple(row[3:]) for row in days}
+    expected = []
+    for tenant, *_, timezone, refreshed_at in shown:
+        local = refreshed_at.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone))
+        found = usual.get((tenant, local.isoweekday(), local.hour * 4 + local.minute // 15), (None,) * 5)
+        expected.append((tenant, *found))
+    return [tuple(row[:6]) for row in shown], expected
 
 
 def totals(client: Client) -> dict[str, tuple[Any, ...]]:
@@ -228,6 +255,12 @@ def test_today_follows_the_replicas(steps: list[Step]) -> None:
         assert step.today == step.today_in_crm, f"step {number}"
     won = [row[3] for step in steps for row in step.today]
     assert len(set(won)) > 2, "too little was won to tell anything"
+
+
+def test_today_stands_beside_the_usual_day(steps: list[Step]) -> None:
+    for step in steps:
+        assert step.usual == step.usual_by_now
+        assert all(row[1] is not None for row in step.usual), "there was nothing to compare with"
 
 
 @pytest.mark.parametrize("view", CELLS)

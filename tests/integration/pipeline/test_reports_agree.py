@@ -1,4 +1,4 @@
-"""Every cell of the five reports equals its recomputation in plain SQL on the CRM's own tables."""
+"""Every cell of the reports and of the marts of steering equals its recomputation in SQL on the CRM's own tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 
 from deploy.connections import connect_clickhouse
 from tests.integration.pipeline.conftest import Company
-from tests.judge.compare import REPORTS, format_differences
+from tests.judge.compare import JUDGED, format_differences
 
 NIGHTS = ("first night", "quiet night", "night after a day", "night after a second day", "full refresh")
 
 
 @pytest.mark.parametrize("night", NIGHTS)
-@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("report", JUDGED)
 def test_report_agrees_with_the_judge(company: Company, night: str, report: str) -> None:
     verdict = company.verdicts[night, report]
     assert verdict.rows > 0
@@ -21,7 +21,7 @@ def test_report_agrees_with_the_judge(company: Company, night: str, report: str)
 
 def test_the_days_changed_the_reports(company: Company) -> None:
     """Without this the later nights could agree because nothing happened."""
-    changed = [report for report in REPORTS if _rows(company, NIGHTS[1], report) != _rows(company, NIGHTS[3], report)]
+    changed = [report for report in JUDGED if _rows(company, NIGHTS[1], report) != _rows(company, NIGHTS[3], report)]
     assert len(changed) >= 4
 
 

@@ -259,6 +259,12 @@ def test_expressions_are_aggregates_of_declared_columns(catalogue: Catalogue) ->
     assert "86400" in expression(funnel.figures["mean_days"])
 
 
+def test_of_less_than_nothing_there_is_no_share(catalogue: Catalogue) -> None:
+    attainment = catalogue.marts["sales_by_month"].rates["attainment"]
+    assert [attainment.of(1, below) for below in (None, 0, -1, 2)] == [None, None, None, 0.5]
+    assert "greatest(" in expression(attainment)
+
+
 def test_the_catalogue_is_read_from_a_manifest_file(tmp_path: Any) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(manifest()), encoding="utf-8")

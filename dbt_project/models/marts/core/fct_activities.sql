@@ -4,6 +4,7 @@ select
     activities.activity_id as activity_id,
     activities.activity_type as activity_type,
     activities.activity_status as activity_status,
+    activities.subject as subject,
     coalesce(managers.user_id, {{ none_member() }}) as manager_id,
     coalesce(managers.user_name, {{ none_member() }}) as manager_name,
     coalesce(managers.department_id, {{ none_member() }}) as department_id,
