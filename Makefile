@@ -116,8 +116,8 @@ browser:
 NIGHTS := tests/integration/pipeline tests/integration/commands tests/integration/mappings
 
 integration: $(VENV)/dev $(SUPERSET_VENV)/ready browser ## Tests on embedded PostgreSQL, ClickHouse, dbt, Dagster and Superset
-	@log=$$(mktemp); $(BIN)/python -m pytest $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
-	$(BIN)/python -m pytest tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
+	@log=$$(mktemp); $(BIN)/python -m pytest --durations=20 $(NIGHTS) >$$log 2>&1 & nights=$$!; status=0; \
+	$(BIN)/python -m pytest --durations=20 tests/integration $(NIGHTS:%=--ignore=%) || status=$$?; \
 	echo "Waiting for $(NIGHTS)"; wait $$nights || status=$$?; cat $$log; rm -f $$log; exit $$status
 
 bench: $(VENV)/runtime ## Seconds, CPU seconds and peak memory per stage, at 60,000 and 1,000,000 deals

@@ -142,7 +142,8 @@ def _on_sales(company: DemoCompany) -> list[Measured]:
 def _on_quarter(company: DemoCompany) -> QuarterMeasured:
     print(f"the quarter of {company.tenant_id}", file=sys.stderr, flush=True)
     deals, entries = _quarter_frames(company.events)
-    found = forecast_quarter(deals, entries, _QUARTER_DAY, _QUICK_SERIES, win_chances(company.events)).backtest
+    learnt = win_chances(company.events, pd.Timestamp(_QUARTER_DAY))
+    found = forecast_quarter(deals, entries, _QUARTER_DAY, _QUICK_SERIES, learnt).backtest
     errors = found.groupby("method")["absolute_error"].mean() / found["actual"].mean()
     return QuarterMeasured(
         company.tenant_id,

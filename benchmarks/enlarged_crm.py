@@ -8,8 +8,9 @@ CRM. A played day is copied alike. Only replicas and the log of loads are filled
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
 
 from deploy.demo_crm import fill, play_day, read_as_of
 from orchestration.extraction.canonical import CANONICAL_TABLES
@@ -30,8 +31,7 @@ _COPIED_IDS = {
 _MARK = "~"
 
 
-@dataclass(frozen=True, slots=True)
-class Enlargement:
+class Enlargement(BaseModel):
     """How a demo CRM becomes a large one.
 
     Attributes:
@@ -39,6 +39,8 @@ class Enlargement:
         copies: of each deal within its company, itself included.
         companies: copies of each company, itself included.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     demo_deals: int
     copies: int
@@ -50,18 +52,15 @@ def plan_enlargement(deals: int) -> Enlargement:
     demo = min(_LARGEST_DEMO, max(_SMALLEST_DEMO, deals // 200))
     copies = max(1, deals // demo)
     within = min(_COPIES_OF_DEALS, copies)
-    return Enlargement(min(demo, deals), within, max(1, round(copies / within)))
+    return Enlargement(demo_deals=min(demo, deals), copies=within, companies=max(1, round(copies / within)))
 
 
-def fill_enlarged(
-    crm: Connection, warehouse: Warehouse, plan: Enlargement, progress: Callable[[str], None]
-) -> datetime:
-    """Fill an empty CRM and its enlarged replicas; return the moment that the demo leads up to."""
+def fill_enlarged(crm: Connection, warehouse: Warehouse, plan: Enlargement, progress: Callable[[str], None]) -> None:
+    """Fill an empty CRM and its enlarged replicas."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     fill(crm, deals=plan.demo_deals, as_of=today)
     _extract(crm, warehouse)
     _enlarge(warehouse, plan, datetime(1970, 1, 1, tzinfo=UTC), progress)
-    return read_as_of(crm)
 
 
 def play_enlarged_day(
@@ -112,5 +111,6 @@ def _copy(warehouse: Warehouse, table: str, ids: tuple[str, ...], copies: int, c
         f"insert into {warehouse.replica(table)} ({', '.join(names)}) select {values} "
         f"from (select * from {warehouse.replica(table)} where {condition} and position(tenant_id, '{_MARK}') = 0) "
         f"as originals cross join (select number + 1 as number from numbers({copies - 1})) as copies",
-        settings=INSERT_SETTINGS,
+        # No two copies are versions of one row, so there is nothing to look for within a block.
+        settings={**INSERT_SETTINGS, "optimize_on_insert": 0},
     )

@@ -87,6 +87,19 @@ def _columns(model: ModelRead) -> Iterator[Mistake]:
             )
 
 
+def _members(model: ModelRead) -> Iterator[Mistake]:
+    for column in model.columns.values():
+        members, place = column.declared.members, f"{column.name}.meta.members"
+        if not members:
+            continue
+        if column.declared.kind != "dimension" or column.declared.format is not Format.TEXT:
+            yield model.mistake(place, "only a dimension of text has members", "remove them")
+        for language in LANGUAGES if isinstance(members, dict) else ():
+            counts = Counter(text.said_in(language) for text in members.values())
+            for text in (text for text, count in counts.items() if count > 1):
+                yield model.mistake(place, f"'{text}' is said of several values", "readers could not tell them apart")
+
+
 def _time_and_filters(model: ModelRead) -> Iterator[Mistake]:
     declared = model.declared
     if declared.time is not None:
@@ -189,6 +202,7 @@ _CHECKS_OF_OFFERED: Final[tuple[Callable[[ModelRead], Iterator[Mistake]], ...]] 
     _texts,
     _labels_are_distinct,
     _columns,
+    _members,
     _time_and_filters,
     _chart,
     _rates,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from catalogue.formats import Format
+from catalogue.members import NamesOf
 from catalogue.texts import Text, Words
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -137,6 +138,7 @@ class ColumnDeclared(_Declared):
         label: as readers see it.
         format: how values are written; text where nothing is said.
         description_ru: the column's description in Russian.
+        members: what readers see instead of the column's coded values, or what of the catalogue these are names of.
         restated: whether it ought to stand still once its month is closed; read by the restatement log.
     """
 
@@ -144,4 +146,5 @@ class ColumnDeclared(_Declared):
     label: Text
     format: Format = Format.TEXT
     description_ru: Words | None = None
+    members: NamesOf | dict[str, Text] = Field(default_factory=dict)
     restated: bool = False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalogue.declaration import ChartDeclared, ComparedWith, Function, ListedValuesDeclared, Role
 from catalogue.formats import Format
-from catalogue.texts import Text
+from catalogue.members import Members
+from catalogue.texts import LanguageCode, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Column:
         label: as readers see it.
         description: what it means.
         format: how values are written.
+        members: what readers see instead of a value, by value; a value that is not there they see as it is.
     """
 
     name: str
@@ -27,6 +29,11 @@ class Column:
     label: Text
     description: Text | None
     format: Format
+    members: Members = field(default_factory=dict)
+
+    def said(self, value: str, language: LanguageCode) -> str:
+        """Return what readers of a language see instead of a value."""
+        return self.members[value].said_in(language) if value in self.members else value
 
 
 class Dimension(Column):

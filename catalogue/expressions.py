@@ -1,11 +1,12 @@
-"""The ClickHouse expression of a figure over any selection of a mart's rows, for readers that write SQL."""
+"""ClickHouse expressions for readers that write SQL: a figure over any selection of rows, a dimension in words."""
 
 from __future__ import annotations
 
-from clickhouse_connect.driver.binding import quote_identifier
+from clickhouse_connect.driver.binding import format_str, quote_identifier
 
 from catalogue.declaration import ComparedWith, Function
-from catalogue.entries import Aggregate, Figure, Measure, Rate
+from catalogue.entries import Aggregate, Column, Figure, Measure, Rate
+from catalogue.texts import LanguageCode
 
 
 def expression(figure: Figure) -> str:
@@ -18,6 +19,16 @@ def expression(figure: Figure) -> str:
     if isinstance(figure, Rate):
         return _rate(figure)
     return _aggregate(figure)
+
+
+def members_expression(column: Column, language: LanguageCode) -> str | None:
+    """Return what readers of a language see instead of the column's values; None where they see these."""
+    said = {value: text.said_in(language) for value, text in column.members.items() if text.said_in(language) != value}
+    if not said:
+        return None
+    name = quote_identifier(column.name)
+    values, texts = (", ".join(map(format_str, part)) for part in (said.keys(), said.values()))
+    return f"transform({name}, [{values}], [{texts}], {name})"
 
 
 def _rate(rate: Rate) -> str:

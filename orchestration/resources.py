@@ -6,7 +6,7 @@ the UI even where a setting is wrong; the run then fails with the line that name
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dagster import ConfigurableResource, Failure, resource
 
@@ -36,8 +36,8 @@ def ml_workers() -> Iterator[Workers]:
         yield workers
 
 
-def export_warehouse(settings: Settings) -> None:
-    """Put the warehouse's settings into this process's environment, where dbt's profile reads them.
+def export_for_dbt(settings: Settings, as_of: datetime) -> None:
+    """Put into this process's environment what dbt reads there: the warehouse's settings, and "now" (aware).
 
     dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
     visible to other users of the machine.
@@ -46,4 +46,13 @@ def export_warehouse(settings: Settings) -> None:
         settings.clickhouse.environment(),
         DBT_THREADS=str(settings.dbt_threads),
         TODAY_REFRESH_SECONDS=str(settings.today_refresh_seconds),
+        **now_for_dbt(as_of),
     )
+
+
+def now_for_dbt(as_of: datetime) -> dict[str, str]:
+    """Return the variable by which dbt is told what "now" means (macro as_of).
+
+    Not by `--vars`: where these are others than last time, dbt parses the whole project anew.
+    """
+    return {"DBT_AS_OF": as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}

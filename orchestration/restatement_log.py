@@ -7,6 +7,9 @@ commits all of it, so a run that dies in between has changed nothing.
 - `month_totals`: per closed month, its figures and a digest of the records behind them, as last seen.
 - `month_records`: the records behind each closed month, as last seen.
 - `restatement_entries`: what changed. `restatements` is the view of it that readers use: committed entries only.
+
+`comparisons` alone belongs to no batch: up to which build of its report each mart was compared. It is written last;
+where it lags, months are compared once more.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ _TABLES = {
         "batch UInt64",
         "tenant_id, mart, month, measure, batch",
     ),
+    "comparisons": ("mart LowCardinality(String), built_until DateTime64(6, 'UTC')", "mart, built_until"),
 }
+_OF_NO_BATCH = ("restatement_batches", "comparisons")
 
 
 def log_table(warehouse: Warehouse, table: str) -> str:
@@ -56,8 +61,12 @@ def log_table(warehouse: Warehouse, table: str) -> str:
 
 def create_restatement_log(warehouse: Warehouse) -> None:
     """Create the tables of the log, and the view that readers use, where they are missing."""
-    # The view is made last: where it is, all of them are.
-    if warehouse.rows(f"exists {log_table(warehouse, 'restatements')}")[0][0]:
+    present = warehouse.rows(
+        "select count() from system.tables where database = {ops:String} and name in {names:Array(String)}",
+        ops=warehouse.ops,
+        names=[*_TABLES, "restatements"],
+    )
+    if present[0][0] > len(_TABLES):
         return
     for table, (columns, key) in _TABLES.items():
         warehouse.run(
@@ -77,4 +86,4 @@ inner join {log_table(warehouse, "restatement_batches")} as batches on entries.b
 
 def staged_tables() -> tuple[str, ...]:
     """Return the tables whose rows count only once their batch is committed."""
-    return tuple(table for table in _TABLES if table != "restatement_batches")
+    return tuple(table for table in _TABLES if table not in _OF_NO_BATCH)

@@ -1,20 +1,21 @@
 """Finds figures of closed months that changed since the last build, and logs them with the records behind the change.
 
 Which figures of a closed month ought to stand still is declared in the YAML of the record views (`restated: true` of a
-measure), and so is the place of a record within the month (`restated: true` of a dimension). The comparison reads the
-record views once for a digest per month; records are read and stored only of months whose digest differs. What
-counts on which day belongs in the dbt models, the tables of the log in `orchestration.restatement_log`.
+measure), and so is the place of a record within the month (`restated: true` of a dimension). Compared are the months of
+which the report was built anew since the last comparison (dbt logs them), by a digest of their records; records are
+stored only of months whose digest differs. What counts on which day belongs in the dbt models, the tables of the log in
+`orchestration.restatement_log`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clickhouse_connect.driver.binding import format_str, quote_identifier
 
@@ -33,12 +34,14 @@ class RestatedMart:
         records: its record view, quoted.
         measures: figures that ought to stand still once a month is closed.
         places: dimensions that ought to; a record that moves between them is logged though the month's sum stands.
+        is_built_by_slices: whether dbt logs which months of the mart it built anew; else each build may change any.
     """
 
     mart: str
     records: str
     measures: tuple[str, ...]
     places: tuple[str, ...]
+    is_built_by_slices: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,15 @@ class Restatement:
 def read_restated_marts(manifest: Path) -> tuple[RestatedMart, ...]:
     """Read from the dbt manifest which marts are watched; a mart without restated measures is not."""
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-    marts = (_restated_mart(node) for node in nodes if "records_of" in node["config"].get("meta", {}))
+    by_slices = {node["name"] for node in nodes if node["config"].get("materialized") == "changed_keys"}
+    marts = (_restated_mart(node, by_slices) for node in nodes if "records_of" in node["config"].get("meta", {}))
     return tuple(sorted((mart for mart in marts if mart.measures), key=lambda mart: mart.mart))
 
 
 def log_restatements(
-    warehouse: Warehouse, marts: tuple[RestatedMart, ...], *, tenants: str, run_id: str
+    warehouse: Warehouse, marts: tuple[RestatedMart, ...], *, tenants: str, rebuilt_months: str, run_id: str
 ) -> list[Restatement]:
-    """Compare the closed months of all marts with what was seen last, log what changed, and remember the rest.
+    """Compare the closed months that were built anew with what was seen last, log what changed, and remember the rest.
 
     One writer at a time. What a run that died had begun is cleared away first; nothing of it counted.
 
@@ -82,6 +86,7 @@ def log_restatements(
         warehouse: that holds marts and log.
         marts: to compare.
         tenants: quoted name of `dim_tenants`, whose as-of day says which months are closed.
+        rebuilt_months: quoted name of the log of months that reports were built anew in, as dbt writes it.
         run_id: of the run.
 
     Returns:
@@ -90,10 +95,13 @@ def log_restatements(
     create_restatement_log(warehouse)
     batch = _next_batch(warehouse)
     _clear_unfinished(warehouse, batch)
+    # Before anything is read: what is built from now on is compared next time.
+    built = {mart: _last_rebuilt(warehouse, mart, rebuilt_months) for mart in marts}
     for mart in marts:
+        months = _months_to_compare(warehouse, mart, rebuilt_months)
         for statement in (
             baseline_statement(warehouse, mart, tenants=tenants),
-            totals_statement(warehouse, mart),
+            totals_statement(warehouse, mart, months),
             records_statement(warehouse, mart),
             entries_statement(warehouse, mart),
         ):
@@ -101,6 +109,8 @@ def log_restatements(
     if not _is_empty(warehouse, batch):
         _commit(warehouse, batch, run_id)
         _forget_replaced_records(warehouse, batch)
+    for mart, built_until in built.items():
+        _remember_comparison(warehouse, mart, built_until)
     return read_batch(warehouse, batch)
 
 
@@ -123,16 +133,22 @@ where last.tenant_id is null or last.closed_before != closed or last.measures !=
 """
 
 
-def totals_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
-    """Return the insert of the closed months whose digest differs from the last one; a month that emptied has 0."""
+def totals_statement(warehouse: Warehouse, mart: RestatedMart, months: str) -> str:
+    """Return the insert of the closed months whose digest differs from the last one; a month that emptied has 0.
+
+    Args:
+        warehouse: that holds marts and log.
+        mart: to compare.
+        months: condition on tenant_id and month that the months to compare meet.
+    """
     return f"""
 insert into {log_table(warehouse, "month_totals")}
 with
-    last as ({_last_totals(warehouse, mart)}),
+    last as (select * from ({_last_totals(warehouse, mart)}) where {months}),
     present as (
         select tenant_id, month, sumMap(contributions) as totals,
             sum(cityHash64(record_type, record_id, place, mapKeys(contributions), mapValues(contributions))) as digest
-        from ({_closed_records(warehouse, mart)})
+        from ({_closed_records(warehouse, mart, months)})
         group by tenant_id, month
     )
 select {format_str(mart.mart)}, tenant_id, month, anyIf(totals, is_present) as totals_now,
@@ -149,11 +165,11 @@ having digest_now != anyIf(digest, not is_present)
 
 def records_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
     """Return the insert of the records of the months that differ."""
+    months = f"(tenant_id, month) in ({_months_of_batch(warehouse, mart)})"
     return f"""
 insert into {log_table(warehouse, "month_records")}
 select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, place, contributions, {{batch:UInt64}}
-from ({_closed_records(warehouse, mart)})
-where (tenant_id, month) in ({_months_of_batch(warehouse, mart)})
+from ({_closed_records(warehouse, mart, months)})
 """
 
 
@@ -235,7 +251,7 @@ def read_batch(warehouse: Warehouse, batch: int) -> list[Restatement]:
     return [Restatement(*row) for row in rows]
 
 
-def _restated_mart(node: Mapping[str, Any]) -> RestatedMart:
+def _restated_mart(node: Mapping[str, Any], built_by_slices: Container[str]) -> RestatedMart:
     columns = {name: column["config"]["meta"] for name, column in node["columns"].items()}
     restated = {name: meta["kind"] for name, meta in columns.items() if meta.get("restated")}
     return RestatedMart(
@@ -243,19 +259,71 @@ def _restated_mart(node: Mapping[str, Any]) -> RestatedMart:
         records=f"{quote_identifier(node['schema'])}.{quote_identifier(node['alias'])}",
         measures=tuple(name for name, kind in restated.items() if kind == "measure"),
         places=tuple(name for name, kind in restated.items() if kind == "dimension"),
+        is_built_by_slices=node["config"]["meta"]["records_of"] in built_by_slices,
     )
 
 
-def _closed_records(warehouse: Warehouse, mart: RestatedMart) -> str:
-    """Return the query of the records that add anything to a watched figure of a closed month."""
+def _last_rebuilt(warehouse: Warehouse, mart: RestatedMart, rebuilt_months: str) -> int:
+    """Return when the mart was last built, in microseconds since 1970; 0 where no build is on record."""
+    query = f"select max(built_at) from {rebuilt_months} where report = {format_str(mart.mart)}"
+    return int(warehouse.rows(f"select toUnixTimestamp64Micro(({query}))")[0][0])
+
+
+def _months_to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_months: str) -> str:
+    """Return the condition on tenant_id and month of the months that may differ from what was seen last.
+
+    These are the months that the mart was built anew in since it was last compared, and those that have closed since
+    then; all of them where nothing tells, or where other figures are watched.
+    """
+    query = f"select max(built_until) from {log_table(warehouse, 'comparisons')} where mart = {format_str(mart.mart)}"
+    rebuilt = f"from {rebuilt_months} where report = {format_str(mart.mart)} and built_at > ({query})"
+    if (
+        not mart.is_built_by_slices
+        or not warehouse.rows(f"select count() from ({query} having count() > 0)")[0][0]
+        or warehouse.rows(f"select count() {rebuilt} and tenant_id = ''")[0][0]
+    ):
+        return "true"
+    pairs = (
+        f"from ({_baselines(warehouse, mart)}) as baselines "
+        f"left join ({_last_baselines(warehouse, mart)}) as last on baselines.tenant_id = last.tenant_id"
+    )
+    return f"""(
+    tenant_id in (
+        select baselines.tenant_id {pairs}
+        where last.tenant_id is null or last.measures != baselines.measures or last.places != baselines.places
+    )
+    or (tenant_id, month) in (
+        select tenant_id, month {rebuilt}
+        union all
+        select baselines.tenant_id, addMonths(assumeNotNull(last.closed_before), number) {pairs}
+        array join range(toUInt16(dateDiff('month', assumeNotNull(last.closed_before), baselines.closed_before)))
+            as number
+        where last.tenant_id is not null
+    )
+)"""
+
+
+def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: int) -> None:
+    table, name = log_table(warehouse, "comparisons"), format_str(mart.mart)
+    known = warehouse.rows(f"select toUnixTimestamp64Micro(max(built_until)) from {table} where mart = {name}")[0][0]
+    if known < built_until:
+        warehouse.run(
+            f"insert into {table} select {name}, fromUnixTimestamp64Micro({{built:Int64}}, 'UTC')",
+            settings=INSERT_SETTINGS,
+            built=built_until,
+        )
+
+
+def _closed_records(warehouse: Warehouse, mart: RestatedMart, months: str) -> str:
+    """Return the query of the records that add anything to a watched figure of a closed month.
+
+    Args:
+        warehouse: that holds marts and log.
+        mart: whose records.
+        months: condition on tenant_id and month of the months to read.
+    """
     figures = ", ".join(f"{format_str(name)}, cast({quote_identifier(name)} as {FIGURE})" for name in mart.measures)
     places = ", ".join(f"toString({quote_identifier(name)})" for name in mart.places)
-    # Not the baselines of the last batch, but those of this one where it has any.
-    closed = (
-        f"select tenant_id, argMax(closed_before, batch) as closed_before "
-        f"from {log_table(warehouse, 'month_baselines')} "
-        f"where mart = {format_str(mart.mart)} and batch <= {{batch:UInt64}} group by tenant_id"
-    )
     return f"""
 select records.tenant_id as tenant_id, assumeNotNull(records.month) as month, records.record_type as record_type,
     records.record_id as record_id, records.place as place, records.contributions as contributions
@@ -263,18 +331,24 @@ from (
     select tenant_id, month, record_type, record_id, [{places}] as place,
         mapFilter((measure, figure) -> figure != 0, map({figures})) as contributions
     from {mart.records}
-    where month is not null
+    where month is not null and {months}
 ) as records
-inner join ({closed}) as closed on records.tenant_id = closed.tenant_id
+inner join ({_baselines(warehouse, mart)}) as closed on records.tenant_id = closed.tenant_id
 where records.month < closed.closed_before and notEmpty(records.contributions)
 """
 
 
 def _last_baselines(warehouse: Warehouse, mart: RestatedMart) -> str:
+    """Return the query of the baselines of the batches before this one."""
+    return _baselines(warehouse, mart, batches="<")
+
+
+def _baselines(warehouse: Warehouse, mart: RestatedMart, batches: Literal["<", "<="] = "<=") -> str:
+    """Return the query of the latest baseline of each tenant, this batch's where it has one."""
     return (
         f"select tenant_id, argMax(closed_before, batch) as closed_before, argMax(measures, batch) as measures, "
         f"argMax(places, batch) as places from {log_table(warehouse, 'month_baselines')} "
-        f"where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} group by tenant_id"
+        f"where mart = {format_str(mart.mart)} and batch {batches} {{batch:UInt64}} group by tenant_id"
     )
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from catalogue.entries import Mart
+from catalogue.expressions import expression
 from catalogue.formats import Format
+from catalogue.texts import LanguageCode
 from superset_assets.datasets import NUMBER_FORMATS, TIME_FORMATS, VERSION
 from superset_assets.identity import asset_id
 from superset_assets.sources import ChartSource, Scalar
@@ -20,6 +22,10 @@ from superset_assets.translations import Translator
 COLOURS: Final = "crmCategorical"
 PALE_COLOURS: Final = "crmPale"
 ALL_TIME: Final = "No filter"
+# Endings of labels by which Superset knows the edges of a band.
+LOWER: Final = "__yhat_lower"
+UPPER: Final = "__yhat_upper"
+BAND_OPACITY: Final = 0.25
 # Shorter than in tables: labels of neighbours must not touch.
 _AXIS_FORMATS: Final = {**TIME_FORMATS, Format.MONTH: "%b %y", Format.DAY: "%d.%m"}
 
@@ -28,7 +34,7 @@ Params = dict[str, Any]
 
 def chart(name: str, source: ChartSource, mart: Mart, translate: Translator) -> dict[str, Any]:
     """Return a chart in one language, as Superset imports it."""
-    source = source.in_language(translate.language)
+    source = _filtered_by_what_is_seen(source.in_language(translate.language), mart, translate.language)
     viz_type, params = _BUILDERS[source.type](source, mart, translate)
     return {
         "slice_name": translate(source.title),
@@ -49,10 +55,23 @@ def viz_types() -> frozenset[str]:
     return frozenset(VIZ_TYPES.values())
 
 
+def _filtered_by_what_is_seen(source: ChartSource, mart: Mart, language: LanguageCode) -> ChartSource:
+    """Return the chart with the values that its filters compare: the dataset holds those that readers see."""
+
+    def said(column: str, value: Scalar) -> Scalar:
+        return mart.dimensions[column].said(value, language) if isinstance(value, str) else value
+
+    where = {
+        column: tuple(said(column, each) for each in value) if isinstance(value, tuple) else said(column, value)
+        for column, value in source.where.items()
+    }
+    return source.model_copy(update={"where": where})
+
+
 def _description(source: ChartSource, mart: Mart, translate: Translator) -> str:
     """Return the note and what each figure means, in the reader's language."""
     lines = [translate(source.note)] if source.note else []
-    for name in (*source.figures, *source.line):
+    for name in source.all_figures:
         figure = mart.figures[name]
         if figure.description:
             language = translate.language
@@ -95,10 +114,9 @@ def _adhoc_filter(column: str, operator: str, comparator: Scalar | list[Scalar])
 def _query_context(source: ChartSource, mart: Mart) -> dict[str, Any]:
     """Return the query of the data API and of exports; it holds no id, which the import fills in."""
     filters = [{"col": f["subject"], "op": f["operator"], "val": f["comparator"]} for f in _adhoc_filters(source, mart)]
-    figures = [*source.figures, *source.line]
     query = {
         "columns": [*([source.x] if source.x else []), *source.by],
-        "metrics": figures,
+        "metrics": list(source.all_figures),
         "filters": filters,
         "orderby": [[_sort(source, mart), source.sort in mart.dimensions]],
         "row_limit": source.limit,
@@ -149,6 +167,23 @@ def _number(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
     }
 
 
+def _banded(figures: tuple[str, ...], source: ChartSource, mart: Mart) -> list[Any]:
+    """Return the metrics of lines with bands: Superset fills the space between two labels with these endings."""
+    return [
+        *figures,
+        *(
+            _edge(column, f"{name}{ending}", mart)
+            for name, pair in source.bands.items()
+            for column, ending in zip(pair, (LOWER, UPPER), strict=True)
+        ),
+    ]
+
+
+def _edge(column: str, label: str, mart: Mart) -> Params:
+    sql = expression(mart.figures[column])
+    return {"expressionType": "SQL", "sqlExpression": sql, "label": label, "hasCustomLabel": True}
+
+
 def _axis(source: ChartSource, mart: Mart) -> Params:
     """Return what charts with an axis share."""
     time_format = _AXIS_FORMATS.get(mart.dimensions[source.x or ""].format)
@@ -187,14 +222,21 @@ def _bars(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
 
 
 def _line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
-    return VIZ_TYPES["line"], {**_axis(source, mart), "markerEnabled": True, "markerSize": 6}
+    return VIZ_TYPES["line"], {
+        **_axis(source, mart),
+        "metrics": _banded(source.figures, source, mart),
+        "opacity": BAND_OPACITY,
+        "markerEnabled": True,
+        "markerSize": 6,
+    }
 
 
 def _columns_and_line(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
     first, second = _format(source.figures[0], mart), _format(source.line[0], mart)
     return VIZ_TYPES["columns_and_line"], {
         **_axis(source, mart),
-        "metrics_b": list(source.line),
+        "metrics_b": _banded(source.line, source, mart),
+        "opacityB": BAND_OPACITY,
         "groupby_b": [],
         "adhoc_filters_b": _adhoc_filters(source, mart),
         "row_limit_b": source.limit,
@@ -234,7 +276,9 @@ def _funnel(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params
     return VIZ_TYPES["funnel"], {
         "groupby": list(source.by),
         "metric": source.figures[0],
-        "sort_by_metric": True,
+        # Of itself Superset sorts by the metric alone, and stages that as many deals reached would stand in any order.
+        "sort_by_metric": source.sort is None,
+        "order_by_cols": [[_sort(source, mart), source.sort in mart.dimensions]],
         "percent_calculation_type": "first_step",
         # Name, value, percentage.
         "label_type": 5,
@@ -264,7 +308,7 @@ def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]
         "allow_rearrange_columns": False,
         "column_config": {
             **{name: _dimension_of_table(mart.dimensions[name].format) for name in source.by},
-            **{name: {"d3NumberFormat": _format(name, mart), "horizontalAlign": "right"} for name in source.figures},
+            **{name: _figure_of_table(name, mart) for name in source.figures},
         },
     }
 
@@ -272,6 +316,12 @@ def _table(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]
 def _dimension_of_table(format_: Format) -> Params:
     time_format = {"d3TimeFormat": TIME_FORMATS[format_]} if format_ in TIME_FORMATS else {}
     return {"horizontalAlign": "left", **time_format}
+
+
+def _figure_of_table(name: str, mart: Mart) -> Params:
+    time_format = TIME_FORMATS.get(mart.figures[name].format)
+    written = {"d3TimeFormat": time_format} if time_format else {"d3NumberFormat": _format(name, mart)}
+    return {**written, "horizontalAlign": "right"}
 
 
 def _format(name: str, mart: Mart) -> str:

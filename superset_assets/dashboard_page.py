@@ -41,7 +41,7 @@ _LOADED = """
 })()
 """
 # Superset draws a chart when it comes into sight and forgets it when it leaves; on paper all are in sight at once.
-_ALL_IN_SIGHT = """
+ALL_IN_SIGHT = """
 window.IntersectionObserver = class {
   constructor(callback) { this.callback = callback; }
   observe(target) {
@@ -87,7 +87,7 @@ def open_dashboard(
         BrowserError: the browser did not start, or charts were not drawn in time.
     """
     base = f"http://127.0.0.1:{settings.port}"
-    session = _sign_on(settings, base, viewing, now)
+    session = sign_on(settings, base, viewing.identity, viewing.language, now)
     number, title = _dashboard(base, viewing.dashboard, session)
     address = f"{base}/superset/dashboard/{number}/?standalone=3"
     with open_in_session(chromium, address, session, width=width, height=height) as page:
@@ -100,26 +100,38 @@ def open_in_session(chromium: str, address: str, session: str, *, width: int, he
 
     Raises BrowserError if the browser does not start or charts are not drawn in time.
     """
-    base = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(address))
     with open_page(chromium, width=width, height=height) as page:
-        page.call("Network.setCookie", name=_COOKIE, value=session, url=base, httpOnly=True)
-        page.call("Page.addScriptToEvaluateOnNewDocument", source=_ALL_IN_SIGHT)
-        page.call("Page.navigate", url=address)
-        page.wait_for(_LOADED, seconds=_TIMEOUT_SECONDS, what="the dashboard's charts were not drawn")
+        page.call("Page.addScriptToEvaluateOnNewDocument", source=ALL_IN_SIGHT)
+        show(page, address, session)
         yield page
 
 
-def _sign_on(settings: SupersetSettings, base: str, viewing: Viewing, now: datetime) -> str:
-    role = shipped_access().roles.get(viewing.identity.role)
+def show(page: Page, address: str, session: str) -> None:
+    """Load a dashboard's address with a session of Superset, and return once every chart is drawn.
+
+    Raises BrowserError if charts are not drawn in time.
+    """
+    base = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(address))
+    page.call("Network.setCookie", name=_COOKIE, value=session, url=base, httpOnly=True)
+    page.call("Page.navigate", url=address)
+    page.wait_for(_LOADED, seconds=_TIMEOUT_SECONDS, what="the dashboard's charts were not drawn")
+
+
+def sign_on(settings: SupersetSettings, base: str, identity: Identity, language: str, now: datetime) -> str:
+    """Return a session of Superset at `base` for that person, as an account of its own.
+
+    Raises DashboardError if Superset does not answer or refuses.
+    """
+    role = shipped_access().roles.get(identity.role)
     if role is None or not role.crm_roles:
-        raise DashboardError(f"nobody signs in as {viewing.identity.role}")
+        raise DashboardError(f"nobody signs in as {identity.role}")
     token = mint_sign_on_token(
         settings.crm_jwt_secret,
         settings.crm_jwt_issuer,
-        viewing.identity,
+        identity,
         role.crm_roles[0],
         now=now,
-        locale=viewing.language,
+        locale=language,
     )
     address = urllib.parse.urlsplit(base)
     connection = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=_TIMEOUT_SECONDS)

@@ -165,7 +165,7 @@ def _definitions(drawing: _Drawing) -> Iterator[RowSource]:
     for name in drawing.source.charts:
         source = drawing.sources.charts[name]
         mart = drawing.catalogue.marts[source.mart]
-        for figure in (mart.figures[each] for each in (*source.figures, *source.line)):
+        for figure in (mart.figures[each] for each in source.all_figures):
             if figure.description:
                 lines.setdefault(figure.label.said_in(language), figure.description.said_in(language))
     text = "\n".join(f"- **{label}**: {meaning}" for label, meaning in lines.items())

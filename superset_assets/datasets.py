@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from catalogue.entries import Column, Dimension, Figure, Mart, Values
-from catalogue.expressions import expression
+from catalogue.expressions import expression, members_expression
 from catalogue.formats import Format
 from catalogue.texts import LanguageCode
 from superset_assets.identity import asset_id
 
 VERSION: Final = "1.0.0"
 
-# Formats of d3; how thousands and decimals look is the reader's locale.
+# Formats of d3; how thousands, decimals and money look is the reader's locale: `$` is the sign of its currency.
 NUMBER_FORMATS: Final = {
     Format.COUNT: ",d",
-    Format.MONEY: ",.0f",
+    Format.MONEY: "$,.0f",
     Format.NUMBER: ",.1f",
     Format.PERCENT: ".1%",
     Format.SECONDS: ",d",
@@ -55,6 +55,8 @@ def _column(column: Column, language: LanguageCode) -> dict[str, Any]:
         "verbose_name": column.label.said_in(language),
         "description": column.description.said_in(language) if column.description else None,
         "type": column.data_type,
+        # Where it says more than the column holds, Superset asks this instead of the column, filters included.
+        "expression": members_expression(column, language),
         "is_dttm": column.format in _TEMPORAL,
         "is_active": True,
         "groupby": isinstance(column, Dimension),

@@ -20,7 +20,7 @@ def columns_of(chart: ChartSource, mart: Mart) -> frozenset[str]:
     """Return the columns of the mart that a chart reads."""
     by = (name for language in LANGUAGES for name in chart.in_language(language).by)
     named = {*((chart.x,) if chart.x else ()), *by, *chart.where, *((mart.time,) if mart.time else ())}
-    for name in (*chart.figures, *chart.line, *((chart.sort,) if chart.sort else ())):
+    for name in (*chart.all_figures, *((chart.sort,) if chart.sort else ())):
         figure = mart.figures.get(name)
         if isinstance(figure, Measure):
             named.add(figure.name)

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from catalogue.entries import Catalogue
-from superset_assets.charts import ALL_TIME, VIZ_TYPES
+from catalogue.entries import Catalogue, Mart
+from superset_assets.charts import ALL_TIME, LOWER, UPPER, VIZ_TYPES
 from superset_assets.dashboards import DEFINITIONS_MARK
 from superset_assets.identity import asset_id
 from superset_assets.problems import AssetsError, Problem
@@ -132,7 +132,7 @@ def _chart(
         "type": kind,
         "refresh": chart["cache_timeout"],
         "limit": params.get("row_limit", 1000),
-        "where": dict(_where(file, params, problems)),
+        "where": dict(_where(file, params, catalogue.marts[mart], problems)),
         **_READERS[kind](params),
     }
     return _validated(ChartSource, file, content, problems)
@@ -145,7 +145,7 @@ def _kind(viz_type: str, params: Read) -> str | None:
     return found[0] if found else None
 
 
-def _where(file: str, params: Read, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+def _where(file: str, params: Read, mart: Mart, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
     for each in params.get("adhoc_filters", []):
         if each.get("operator") == "TEMPORAL_RANGE" and each.get("comparator") == ALL_TIME:
             continue
@@ -153,21 +153,55 @@ def _where(file: str, params: Read, problems: list[Problem]) -> Iterator[tuple[s
             told = each.get("sqlExpression") or f"{each.get('subject')} {each.get('operator')} {each.get('comparator')}"
             problems.append(Problem(file, "where", f"'{told}' cannot be said here", "filter by = or IN"))
             continue
-        value = each["comparator"]
-        yield each["subject"], tuple(value) if isinstance(value, list) else value
+        value, column = each["comparator"], each["subject"]
+        codes = _codes(mart, column)
+        values = tuple(codes.get(each, each) for each in (value if isinstance(value, list) else [value]))
+        yield column, values if isinstance(value, list) else values[0]
+
+
+def _codes(mart: Mart, column: str) -> dict[Any, str]:
+    """Return the values that the mart holds, by what readers see instead."""
+    dimension = mart.dimensions.get(column)
+    return {text.said_in(SOURCE_LANGUAGE): value for value, text in dimension.members.items()} if dimension else {}
 
 
 def _axis(params: Read) -> dict[str, Any]:
+    figures, bands = _banded(params.get("metrics"))
+    x = params.get("x_axis")
     return {
-        "x": params.get("x_axis"),
-        "by": params.get("groupby") or (),
-        "figures": params.get("metrics") or (),
+        "x": _in_any_language(x) if isinstance(x, str) else x,
+        "by": _by(params),
+        "figures": figures,
+        "bands": bands,
         "stacked": params.get("stack") == "Stack",
     }
 
 
 def _columns_and_line(params: Read) -> dict[str, Any]:
-    return {**_axis(params), "line": params.get("metrics_b") or ()}
+    line, bands = _banded(params.get("metrics_b"))
+    return {**_axis(params), "line": line, "bands": bands}
+
+
+def _banded(metrics: Any) -> tuple[list[Any], dict[str, tuple[str, str]]]:
+    """Return the figures among metrics, and the pairs of figures that are edges of a band by its name."""
+    figures, edges = [], {}
+    for metric in metrics or ():
+        label = str(metric.get("label")) if isinstance(metric, dict) else ""
+        column = re.fullmatch(r"sum\(`(.*)`\)", str(metric.get("sqlExpression"))) if label else None
+        if column and label.endswith((LOWER, UPPER)):
+            edges[label] = column.group(1)
+        else:
+            figures.append(metric)
+    names = [label.removesuffix(LOWER) for label in edges if label.endswith(LOWER)]
+    return figures, {name: (edges[name + LOWER], edges[name + UPPER]) for name in names if name + UPPER in edges}
+
+
+def _by(params: Read) -> list[Any]:
+    return [_in_any_language(name) for name in params.get("groupby") or ()]
+
+
+def _in_any_language(column: str) -> str:
+    return re.sub(r"_en$", "_{language}", column)
 
 
 def _kpi(params: Read) -> dict[str, Any]:
@@ -180,15 +214,23 @@ def _one(params: Read) -> dict[str, Any]:
 
 
 def _parts(params: Read) -> dict[str, Any]:
-    return {**_one(params), "by": params.get("groupby") or ()}
+    return {**_one(params), "by": _by(params)}
+
+
+def _funnel(params: Read) -> dict[str, Any]:
+    ordered = params.get("order_by_cols") or ()
+    sort = _sort(ordered[0][0]) if ordered else None
+    return {**_parts(params), "sort": None if sort == params.get("metric") else sort}
+
+
+def _sort(said: Any) -> Any:
+    return re.sub(r"^min\(`(.*)`\)$", r"\1", str(said.get("sqlExpression"))) if isinstance(said, dict) else said
 
 
 def _table(params: Read) -> dict[str, Any]:
-    figures, sort = params.get("metrics") or (), params.get("timeseries_limit_metric")
-    if isinstance(sort, dict):
-        sort = re.sub(r"^min\(`(.*)`\)$", r"\1", str(sort.get("sqlExpression")))
+    figures, sort = params.get("metrics") or (), _sort(params.get("timeseries_limit_metric"))
     return {
-        "by": [re.sub(r"_en$", "_{language}", name) for name in params.get("groupby") or ()],
+        "by": _by(params),
         "figures": figures,
         "sort": None if figures and sort == figures[0] else sort,
         "totals": bool(params.get("show_totals")),
@@ -203,7 +245,7 @@ _READERS: Final[Mapping[str, Callable[[Read], dict[str, Any]]]] = {
     "line": _axis,
     "columns_and_line": _columns_and_line,
     "pie": _parts,
-    "funnel": _parts,
+    "funnel": _funnel,
     "table": _table,
 }
 

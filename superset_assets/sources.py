@@ -24,7 +24,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 # `text_{language}` is a column per language: text_en or text_ru.
 Dimension = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\{language\})?$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Scalar = str | int | bool
+BandName = Annotated[str, StringConstraints(pattern=r"^[0-9]+ %$")]
+Scalar = str | int | float | bool
 ChartType = Literal["kpi", "number", "columns", "bars", "line", "columns_and_line", "pie", "funnel", "table"]
 FilterName = Literal["period", "department", "manager", "pipeline", "source"]
 
@@ -44,12 +45,16 @@ class ChartSource(_Declared):
         mart: of the catalogue.
         type: of the drawing.
         figures: measures, rates and aggregates of the mart; of a chart of columns and a line, those of the columns.
+            Only a table may do without.
         line: of a chart of columns and a line, the figures of the line.
+        bands: pairs of figures between which a line is expected to lie, by what readers call them in any language
+            (`95 %`), the wide one first.
         x: dimension along the axis.
         by: dimensions of the rows of a table, of the parts of a pie, of the series of a line.
         where: the only values of dimensions that take part.
         stacked: whether columns stand on each other.
-        sort: of a table, the figure that rows are ordered by, the largest first, or a dimension, the smallest first.
+        sort: of a table or a funnel, the figure that rows are ordered by, the largest first, or a dimension, the
+            smallest first.
         limit: rows at most.
         totals: whether a table ends with the figures of all rows.
         good: of a KPI, whether more is good or bad, or says nothing.
@@ -60,9 +65,10 @@ class ChartSource(_Declared):
     note: Words | None = None
     mart: Slug
     type: ChartType
-    figures: tuple[Slug, ...] = Field(min_length=1)
+    figures: tuple[Slug, ...] = ()
     line: tuple[Slug, ...] = ()
-    x: Slug | None = None
+    bands: dict[BandName, tuple[Slug, Slug]] = Field(default_factory=dict)
+    x: Dimension | None = None
     by: tuple[Dimension, ...] = ()
     where: dict[Slug, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
     stacked: bool = False
@@ -74,12 +80,18 @@ class ChartSource(_Declared):
 
     def in_language(self, language: LanguageCode) -> ChartSource:
         """Return the chart with the columns of one language."""
-        return self.model_copy(update={"by": tuple(name.replace("{language}", language) for name in self.by)})
+        by = tuple(name.replace("{language}", language) for name in self.by)
+        return self.model_copy(update={"by": by, "x": self.x.replace("{language}", language) if self.x else None})
+
+    @property
+    def all_figures(self) -> tuple[str, ...]:
+        """Return what its query asks for: figures, line, bands."""
+        return (*self.figures, *self.line, *(name for edges in self.bands.values() for name in edges))
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> ChartSource:
         needs = _NEEDS[self.type]
-        for key in ("x", "by", "line"):
+        for key in ("figures", "x", "by", "line", "bands"):
             given = bool(getattr(self, key))
             if given and key not in needs.may:
                 raise ValueError(f"a chart of type {self.type} has no {key}")
@@ -87,6 +99,8 @@ class ChartSource(_Declared):
                 raise ValueError(f"a chart of type {self.type} needs {key}")
         if needs.one_figure and len(self.figures) > 1:
             raise ValueError(f"a chart of type {self.type} shows one figure")
+        if not self.figures and self.sort is None:
+            raise ValueError("a table without figures needs sort")
         return self
 
 
@@ -102,15 +116,15 @@ def _needs(*must: str, may: tuple[str, ...] = (), one_figure: bool = False) -> _
 
 
 _NEEDS: Final[Mapping[str, _Needs]] = {
-    "kpi": _needs(one_figure=True),
-    "number": _needs(one_figure=True),
-    "columns": _needs("x", may=("by",)),
-    "bars": _needs("x", one_figure=True),
-    "line": _needs("x", may=("by",)),
-    "columns_and_line": _needs("x", "line"),
-    "pie": _needs("by", one_figure=True),
-    "funnel": _needs("by", one_figure=True),
-    "table": _needs("by"),
+    "kpi": _needs("figures", one_figure=True),
+    "number": _needs("figures", one_figure=True),
+    "columns": _needs("figures", "x", may=("by",)),
+    "bars": _needs("figures", "x", one_figure=True),
+    "line": _needs("figures", "x", may=("by", "bands")),
+    "columns_and_line": _needs("figures", "x", "line", may=("bands",)),
+    "pie": _needs("figures", "by", one_figure=True),
+    "funnel": _needs("figures", "by", one_figure=True),
+    "table": _needs("by", may=("figures",)),
 }
 
 

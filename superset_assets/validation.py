@@ -28,12 +28,17 @@ def _chart(file: str, chart: ChartSource, catalogue: Catalogue) -> Iterator[Prob
     if mart is None:
         yield _unknown(file, "mart", chart.mart, "mart with roles in the catalogue", catalogue.marts)
         return
-    for field, names in {"figures": chart.figures, "line": chart.line}.items():
+    bands = tuple(name for edges in chart.bands.values() for name in edges)
+    for field, names in {"figures": chart.figures, "line": chart.line, "bands": bands}.items():
         for name in names:
             if name not in mart.figures:
                 yield _unknown(file, field, name, f"figure of {mart.name}", mart.figures)
-    by = tuple(name for language in LANGUAGES for name in chart.in_language(language).by)
-    dimensions = {"x": (chart.x,) if chart.x else (), "by": by, "where": tuple(chart.where)}
+    said = [chart.in_language(language) for language in LANGUAGES]
+    dimensions = {
+        "x": tuple(each.x for each in said if each.x),
+        "by": tuple(name for each in said for name in each.by),
+        "where": tuple(chart.where),
+    }
     for field, named in dimensions.items():
         for name in named:
             if name not in mart.dimensions:
@@ -53,7 +58,9 @@ def _is_additive(file: str, chart: ChartSource, mart: Mart) -> Iterator[Problem]
             f"members of '{mart.one_of}' count the same records, so they cannot stand together",
             f"choose one of them: where: {{{mart.one_of}: ...}}",
         )
-    shown = {*((chart.x,) if chart.x else ()), *chart.by, *chart.where}
+    # Words in the reader's language stand for their code.
+    named = (*((chart.x,) if chart.x else ()), *chart.by)
+    shown = {*named, *(name.removesuffix("_{language}") for name in named), *chart.where}
     for name in (*chart.figures, *chart.line):
         rate = mart.rates.get(name)
         for within in rate.within if rate else ():

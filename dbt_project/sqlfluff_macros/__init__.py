@@ -15,6 +15,7 @@ def what_changed(entity: str) -> dict[str, object]:
         "conditions": defaultdict(lambda: "loaded_at > now64(6)"),
         "members": 0,
         "keeps": "true",
+        "is_still_new": "is_new",
     }
 
 
@@ -68,9 +69,14 @@ def slices_type() -> str:
     return "Array(Tuple(String, Date32, String))"
 
 
+def slices_of_changed_records(report: str, entity: str) -> str:
+    """Return a query of slices."""
+    return f"select tenant_id, day, manager_id from {entity} where report = '{report}'"
+
+
 def slices_of_other_zero_rows(report: str, zero_rows: str, columns: str, figures: str, made_of_zeros: str) -> str:
     """Return a query of slices."""
-    return f"select '{report}' as report, tenant_id, day, manager_id from {report}"
+    return f"select tenant_id, day, manager_id from {report}"
 
 
 def is_full_refresh() -> str:

@@ -95,8 +95,12 @@ def plan_engines(home: Path, environ: Mapping[str, str] = os.environ) -> EngineP
 
 
 @contextmanager
-def running_engines(plan: EnginePlan) -> Iterator[RunningEngines]:
+def running_engines(plan: EnginePlan, *, max_memory: int | None = None) -> Iterator[RunningEngines]:
     """Start both engines at once and stop them at the end of the block.
+
+    Args:
+        plan: where they run.
+        max_memory: bytes for all queries of ClickHouse together; by default half of the machine's, at most 8 GiB.
 
     Raises:
         EngineStartError: one of them did not start; the other one is stopped.
@@ -118,6 +122,7 @@ def running_engines(plan: EnginePlan) -> Iterator[RunningEngines]:
             password=plan.password,
             reader_password=plan.reader_password,
             log=plan.home / "clickhouse.log",
+            max_memory=max_memory,
         )
     try:
         engines = RunningEngines(postgres_start.result(), clickhouse_start.result())

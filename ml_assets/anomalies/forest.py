@@ -63,9 +63,9 @@ def score_periods(
         taught = ~np.isnan(rows[..., 0])
         if taught.sum() < LEAST_ROWS:
             continue
-        scorer = _Scorer.fitted(rows[taught], asked.forest_share, config)
+        scorer, found = _Scorer.fitted(rows[taught], asked.forest_share, config)
         past = np.full(taught.shape, np.nan)
-        past[taught] = scorer.score(rows[taught])
+        past[taught] = found
         days = int(taught.any(axis=0).sum()) * (periods[1] - periods[0]).days
         months = days / _DAYS_OF_A_MONTH
         threshold[:, month.start : month.stop] = _thresholds(past, groups, asked.budget * months, asked)[:, None]
@@ -104,25 +104,32 @@ class _Scorer:
     share: float
 
     @classmethod
-    def fitted(cls, rows: Values, share: float, config: AnomalyConfig) -> _Scorer:
-        drawn = np.random.default_rng(config.seed).permutation(len(rows))[: config.most_training_rows]
-        sample = rows[np.sort(drawn)]
+    def fitted(cls, rows: Values, share: float, config: AnomalyConfig) -> tuple[_Scorer, Values]:
+        """Return the scorer with its scores of the rows themselves."""
+        drawn = np.sort(np.random.default_rng(config.seed).permutation(len(rows))[: config.most_training_rows])
         forest = IsolationForest(
-            n_estimators=config.trees, max_samples=min(_SAMPLE, len(sample)), random_state=config.seed
-        )
-        raw = -forest.fit(sample).score_samples(sample)
+            n_estimators=config.trees, max_samples=min(_SAMPLE, len(drawn)), random_state=config.seed
+        ).fit(rows[drawn])
+        raw_of_all = _raw_scores(forest, rows)
+        raw = raw_of_all[drawn]
         middle = float(np.median(raw))
         # Raw scores of ordinary days lean to the right, so their width is taken from the left half.
         width = float(1.4826 * np.median(np.abs(raw[raw <= middle] - middle))) + 1e-3
-        return cls(forest, middle, width, share)
+        scorer = cls(forest, middle, width, share)
+        return scorer, scorer._scores(rows, raw_of_all)
 
     def score(self, rows: Values) -> Values:
-        raw = np.concatenate(
-            [-self.forest.score_samples(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
-        )
+        return self._scores(rows, _raw_scores(self.forest, rows))
+
+    def _scores(self, rows: Values, raw: Values) -> Values:
         odd = np.maximum(raw - self.middle, 0) / self.width / 2
         found: Values = self.share * odd + (1 - self.share) * np.abs(rows[:, 0])
         return found
+
+
+def _raw_scores(forest: IsolationForest, rows: Values) -> Values:
+    found = [-forest.score_samples(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
+    return np.concatenate(found)
 
 
 def _thresholds(past: Values, groups: NDArray[np.int64], allowed: float, asked: GrainConfig) -> Values:

@@ -9,10 +9,11 @@ from typing import Any
 import matplotlib.dates as mdates
 import pandas as pd
 from babel.dates import format_date
+from babel.numbers import format_compact_decimal
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ml_assets.anomalies.config import DAY, DOWN
 from ml_assets.anomalies.wording import (
@@ -27,6 +28,7 @@ from ml_assets.anomalies.wording import (
 
 _COLORS = {"low": "#c9b458", "medium": "#e08e2b", "high": "#d1495b", "critical": "#8c1c2f"}
 _LINE, _BAND, _MUTED = "#1f4e79", "#9ec1e0", "#777777"
+_ALL_COMPACT_FROM = 10_000
 _TEXTS = {
     "en": {
         "day": "by day", "week": "by week", "value": "value", "expected": "expected", "band": "usual range",
@@ -50,6 +52,9 @@ def plot_series(
     member: str = "",
     grain: str = DAY,
     language: str = "en",
+    *,
+    tenant: str = "",
+    currency: str = "",
 ) -> bytes:
     """Draw one series of a result as PNG.
 
@@ -61,6 +66,8 @@ def plot_series(
         member: empty for the total.
         grain: `day` or `week`.
         language: `en` or `ru`.
+        tenant: its name, for the title.
+        currency: of an amount; empty for counts and ratios.
 
     Raises:
         ValueError: the language is neither.
@@ -70,9 +77,11 @@ def plot_series(
     shown = _of_series(points, metric, dimension, member, grain).sort_values("period_start")
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(_title(shown, metric, dimension, member, grain, language), loc="left", fontsize=12, weight="bold")
+    title = _title(shown, metric, dimension, member, grain, language)
+    axes.set_title(f"{title} · {tenant}" if tenant else title, loc="left", fontsize=12, weight="bold")
     if shown["value"].notna().any():
         _draw(axes, shown, _of_series(events, metric, dimension, member, grain), grain, language)
+        axes.set_ylabel(", ".join(filter(None, (metric_name(metric, language), currency))))
     else:
         axes.text(
             0.5, 0.5, _TEXTS[language]["nothing"], ha="center", va="center", color=_MUTED, transform=axes.transAxes
@@ -109,9 +118,11 @@ def _draw(axes: Axes, shown: pd.DataFrame, events: pd.DataFrame, grain: str, lan
             days[free], columns["value"][free], marker="s", s=30, color=_MUTED, zorder=3, label=texts["holiday"]
         )
     _draw_events(axes, days, columns["value"], shown, events, grain, language)
+    if shown["denominator"].isna().all():
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, shown, language)))
     axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=9))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _day_tick(value, language)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: _day_tick(value, place, language)))
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if pd.concat([columns["lower"], columns["value"]]).min() >= 0:
@@ -160,11 +171,16 @@ def _label(
 
 
 def _tick(value: float, shown: pd.DataFrame, language: str) -> str:
-    is_ratio = bool(shown["denominator"].notna().any())
-    return rate_text(value, language) if is_ratio else number(value, language)
+    if shown["denominator"].notna().any():
+        return rate_text(value, language)
+    # One way of writing for a whole axis: 5K beside 10K.
+    if abs(value) >= 1000 and pd.to_numeric(shown["value"]).max() >= _ALL_COMPACT_FROM:
+        return str(format_compact_decimal(value, locale=language, fraction_digits=1))
+    return number(value, language)
 
 
-def _day_tick(value: float, language: str) -> str:
-    return str(
-        format_date(mdates.num2date(value).date(), format="d MMM", locale="en_GB" if language == "en" else language)
-    )
+def _day_tick(value: float, place: int | None, language: str) -> str:
+    day = mdates.num2date(value).date()
+    # The year at the first tick and where a new one begins.
+    form = "d MMM y" if place == 0 or (day.month == 1 and day.day == 1) else "d MMM"
+    return str(format_date(day, format=form, locale="en_GB" if language == "en" else language))

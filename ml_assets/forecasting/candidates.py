@@ -13,11 +13,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_assets.forecasting.differences import plain_differences
 from ml_assets.forecasting.structural import structural_forecast
 
 Values = NDArray[np.float64]
@@ -27,6 +29,7 @@ SEASON = 12
 _ONE_SIGMA = 68.26894921370859
 _TOO_WIDE = 1e4
 _WIDEST_LOG_SD = 3.0
+_ANSWERS_KEPT = 8192
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,17 @@ Candidate = Callable[[History, int], Prediction]
 
 
 def predict(name: str, history: History, horizon: int) -> Prediction:
-    """Run the candidate of that name; raise `ValueError` when its answer is not finite or beyond all reason."""
+    """Run the candidate of that name; raise `ValueError` when its answer is not finite or beyond all reason.
+
+    Answers are kept: cut-offs of a quarter's earlier days, and quick probes, ask for the same histories again.
+    """
+    values = np.ascontiguousarray(history.values, dtype=float)
+    return _predict(name, values.tobytes(), history.first_month, history.arima_engine, history.seed, horizon)
+
+
+@lru_cache(maxsize=_ANSWERS_KEPT)
+def _predict(name: str, values: bytes, first_month: int, arima_engine: str, seed: int, horizon: int) -> Prediction:
+    history = History(np.frombuffer(values).copy(), first_month, arima_engine, seed)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         found = CANDIDATES[name](history, horizon)
@@ -63,7 +76,10 @@ def predict(name: str, history: History, horizon: int) -> Prediction:
     floor = 1e-9 + 1e-6 * float(np.abs(history.values).max())
     usual = float(np.std(np.diff(history.values))) if len(history.values) > 1 else 0.0
     sd = np.where(np.isfinite(sd), sd, usual)
-    return Prediction(mean, np.maximum(sd, floor))
+    sd = np.maximum(sd, floor)
+    # Whoever asks again gets the same arrays.
+    mean.flags.writeable = sd.flags.writeable = False
+    return Prediction(mean, sd)
 
 
 def _needs(history: History, least: int) -> None:
@@ -161,7 +177,8 @@ def arima(history: History, horizon: int) -> Prediction:
         season_length=SEASON if len(history.values) >= 2 * SEASON else 1,
         max_p=3, max_q=3, max_P=1, max_Q=1, nmodels=30, approximation=True,
     )  # fmt: skip
-    return _from_engine(model, history.values, horizon)
+    with plain_differences():
+        return _from_engine(model, history.values, horizon)
 
 
 def _pmdarima(history: History, horizon: int) -> Prediction:

@@ -9,7 +9,7 @@ weighted. Times are the tenant's own, without a zone: shifting them belongs to w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from statistics import NormalDist
 
@@ -269,7 +269,8 @@ def _from_series(known: pd.DataFrame, now: pd.Timestamp, config: ForecastConfig)
         return None
     current = pd.Period(now, freq="M")
     months = 3 - (current.month - 1) % 3
-    found = forecast_series(series, config).published
+    # As far as its cut-offs are judged, and no further: the same histories are asked for on the earlier days, too.
+    found = forecast_series(series, replace(config, horizon=max(3, config.backtest_months))).published
     mean, sd = np.maximum(found.mean[:months], 0.0), found.sd[:months]
     booked = float(_won(known, start, now)["amount"].sum())
     whole = float(_won(known, start, current.start_time)["amount"].sum())

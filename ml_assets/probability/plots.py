@@ -18,12 +18,12 @@ _MOST_FEATURES = 12
 _LEAST_SHOWN = 10
 
 _SUBJECTS: Mapping[str, tuple[str, str]] = {
-    "churn": ("customers leaving", "уход клиентов"),
-    "lead": ("leads converting", "конверсия лидов"),
-    "deal": ("deals won", "выигрыш сделок"),
+    "churn": ("customers leave", "уход клиентов"),
+    "lead": ("leads convert", "конверсия лидов"),
+    "deal": ("deals are won", "выигрыш сделок"),
 }
 _WORDS: Mapping[str, tuple[str, str]] = {
-    "reliability": ("Does the chance come true? {subject}", "Сбывается ли вероятность: {subject}"),
+    "reliability": ("Does the chance come true that {subject}?", "Сбывается ли вероятность: {subject}"),
     "said": ("Chance that was given", "Вероятность по прогнозу"),
     "observed": ("Share that came true", "Доля сбывшихся"),
     "ideal": ("exact", "точное совпадение"),
@@ -34,7 +34,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         f"точка показана, если в ней не меньше {_LEAST_SHOWN} записей",
     ),
     "size": ("Entities", "Записей"),
-    "importance": ("What the chance depends on: {subject}", "От чего зависит вероятность: {subject}"),
+    "importance": ("What the chance that {subject} depends on", "От чего зависит вероятность: {subject}"),
+    "reliability_of_none": ("Does the chance come true?", "Сбывается ли вероятность?"),
+    "importance_of_none": ("What the chance depends on", "От чего зависит вероятность"),
     "share": ("Share of all effects", "Доля в сумме влияний"),
     "nothing": ("No closed period to compare with yet", "Пока нет завершённого периода для сравнения"),
     "not_learnt": ("Nothing learnt yet: too little history", "Модель ещё не обучена: мало истории"),
@@ -102,16 +104,17 @@ def feature_label(language: LanguageCode, feature: str) -> str:
     return _FEATURES[feature][0 if language == "en" else 1]
 
 
-def reliability_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
+def reliability_plot(rows: pd.DataFrame, language: LanguageCode, tenant: str = "") -> bytes:
     """PNG: chances that were given against what came, over bars of how many entities had them.
 
     Args:
         rows: `frames.RELIABILITY_ROW_COLUMNS` of one tenant and subject; none gives an empty plot that says so.
         language: of all words and numbers.
+        tenant: its name, for the title.
     """
     figure = Figure(figsize=(7, 6.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    upper.set_title(_title("reliability", rows, language), fontsize=13, loc="left")
+    upper.set_title(_title("reliability", rows, language, tenant), fontsize=12, loc="left")
     if rows.empty:
         return _empty(upper, lower, "nothing", figure, language)
     upper.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label=_word(language, "ideal"))
@@ -139,11 +142,11 @@ def reliability_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
     return _png(figure)
 
 
-def importance_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
+def importance_plot(rows: pd.DataFrame, language: LanguageCode, tenant: str = "") -> bytes:
     """PNG: the features with the largest effects; `rows` of one subject, as in `frames.IMPORTANCE_COLUMNS`."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(_title("importance", rows, language), fontsize=13, loc="left")
+    axes.set_title(_title("importance", rows, language, tenant), fontsize=12, loc="left")
     if rows.empty:
         return _empty(axes, None, "not_learnt", figure, language)
     shown = rows.sort_values("share", ascending=False).head(_MOST_FEATURES).iloc[::-1]
@@ -157,10 +160,12 @@ def importance_plot(rows: pd.DataFrame, language: LanguageCode) -> bytes:
     return _png(figure)
 
 
-def _title(key: str, rows: pd.DataFrame, language: LanguageCode) -> str:
-    subject = str(rows["subject"].iloc[0]) if len(rows) else ""
-    words = _SUBJECTS.get(subject, ("", ""))[0 if language == "en" else 1]
-    return _word(language, key, subject=words).rstrip(" :?") + ("?" if not words and key == "reliability" else "")
+def _title(key: str, rows: pd.DataFrame, language: LanguageCode, tenant: str) -> str:
+    if rows.empty:
+        text = _word(language, f"{key}_of_none")
+    else:
+        text = _word(language, key, subject=_SUBJECTS[str(rows["subject"].iloc[0])][0 if language == "en" else 1])
+    return f"{text} · {tenant}" if tenant else text
 
 
 def _empty(upper: Axes, lower: Axes | None, key: str, figure: Figure, language: LanguageCode) -> bytes:

@@ -171,7 +171,7 @@ def train(
     snapshot_at = cache(snapshot_at)
     snapshots = [snapshot_at(cutoff) for cutoff in cutoffs_at(as_of)]
     now = snapshot_at(as_of).features
-    learnt = _learn(snapshots, now, features, config)
+    learnt = learn(snapshots, now, features, config)
     if isinstance(learnt, str):
         return _baseline_only(learnt, snapshots)
     newest = snapshots[0]
@@ -234,7 +234,7 @@ def _bins(probabilities: Values, labels: Values) -> tuple[tuple[float, ...], ...
     return tuple(tuple(float(value) for value in row) for row in reliability(probabilities, labels).to_numpy())
 
 
-def _importance(learnt: _Learnt, rows: pd.DataFrame) -> dict[str, float]:
+def _importance(learnt: Learnt, rows: pd.DataFrame) -> dict[str, float]:
     """From two thousand entities at most, evenly taken: more change no digit that is shown."""
     sample = rows.iloc[:: max(1, len(rows) // 2000)]
     parts = learnt.classifier.contributions(sample).drop(columns="(base)") * learnt.calibration.slope
@@ -243,13 +243,24 @@ def _importance(learnt: _Learnt, rows: pd.DataFrame) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class _Learnt:
+class Learnt:
+    """What was learnt from closed snapshots, not yet judged.
+
+    Attributes:
+        classifier, calibration, dropped, rows, snapshots: as `Trained` has them.
+        out_of_fold: log-odds of the newest snapshot's entities, each by a classifier that has not seen it.
+    """
+
     classifier: AveragedClassifier
     calibration: Calibration
     out_of_fold: Values
     dropped: dict[str, float]
     rows: int
     snapshots: int
+
+    def chances(self, rows: pd.DataFrame) -> Values:
+        """Calibrated chances of features as the snapshots have them."""
+        return chance(self.calibration(self.classifier.log_odds(rows)))
 
 
 def _rehearse(
@@ -261,16 +272,21 @@ def _rehearse(
 ) -> Values | None:
     """Chances of the newest closed snapshot as they would have been said on its day."""
     snapshots = [snapshot_at(cutoff) for cutoff in cutoffs_at(newest.cutoff)]
-    learnt = _learn(snapshots, newest.features, features, config)
-    if isinstance(learnt, str):
-        return None
-    return chance(learnt.calibration(learnt.classifier.log_odds(newest.features)))
+    learnt = learn(snapshots, newest.features, features, config)
+    return None if isinstance(learnt, str) else learnt.chances(newest.features)
 
 
-def _learn(
+def learn(
     snapshots: list[Snapshot], now: pd.DataFrame, features: Sequence[Feature], config: TrainingConfig
-) -> _Learnt | str:
-    """The classifier with its calibration, or why there is none."""
+) -> Learnt | str:
+    """Return the classifier with its calibration, or the reason for which there is none.
+
+    Args:
+        snapshots: closed ones, newest first.
+        now: features of the day on which it will be asked; guarded ones that changed since are left out.
+        features: columns to use where they hold anything.
+        config: settings.
+    """
     used = [each for each in snapshots if len(each.labels)]
     if not used or used[0] is not snapshots[0]:
         return "no_closed_snapshot"
@@ -294,7 +310,7 @@ def _learn(
             return "too_few_events"
         part = fit_classifier(rows[others], labels[others], kept, config.boosting)
         out_of_fold[folds == fold] = part.log_odds(newest.features[folds == fold])
-    return _Learnt(
+    return Learnt(
         classifier=fit_classifier(rows, labels, kept, config.boosting),
         calibration=fit_calibration(out_of_fold, newest.labels),
         out_of_fold=out_of_fold,

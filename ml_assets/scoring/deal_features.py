@@ -30,6 +30,13 @@ _LANDMARKS, _LANDMARK_DAYS = 4, 30
 
 def open_deals(events: PreparedSales, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Deals open at the cut-off with the stage, pipeline and owner that they had then; `deal_id` is the index."""
+    key = ("open deals", cutoff)
+    if key not in events.derived:
+        events.derived[key] = _open_deals(events, cutoff)
+    return events.derived[key].copy()
+
+
+def _open_deals(events: PreparedSales, cutoff: pd.Timestamp) -> pd.DataFrame:
     deals = events.deals
     is_open = (deals["created_at"] < cutoff) & ~(deals["closed_at"] < cutoff)
     found = deals[is_open].set_index("deal_id")
@@ -110,19 +117,23 @@ def usual_rates(events: PreparedSales, cutoff: pd.Timestamp, facts: pd.DataFrame
 
     Counted on days so long ago that their windows had passed before the cut-off.
     """
-    seen = []
-    for back in range(_LANDMARKS):
-        moment = cutoff - pd.Timedelta(days=horizon_days + _LANDMARK_DAYS * back)
-        stood = open_deals(events, moment)
-        seen.append(
-            pd.DataFrame({"stage": stood["stage"], "won": won_within(events, stood.index, moment, horizon_days)})
-        )
-    rows = pd.concat(seen)
+    moments = [cutoff - pd.Timedelta(days=horizon_days + _LANDMARK_DAYS * back) for back in range(_LANDMARKS)]
+    rows = pd.concat([_stages_and_wins(events, moment, horizon_days) for moment in moments])
     general = (rows["won"].sum() + _PRIOR_DEALS * _PRIOR_RATE) / (len(rows) + _PRIOR_DEALS)
     grouped = rows.groupby("stage")["won"]
     rates = (grouped.sum() + _PRIOR_DEALS * general) / (grouped.count() + _PRIOR_DEALS)
     result: Values = np.clip(facts["stage"].map(rates).fillna(general).to_numpy(dtype=float), 0.001, 0.999)
     return result
+
+
+def _stages_and_wins(events: PreparedSales, moment: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
+    """Of the deals open at a moment: the stage that they stood in, and whether they were won in time."""
+    key = ("stages and wins", moment, horizon_days)
+    if key not in events.derived:
+        stood = open_deals(events, moment)
+        won = won_within(events, stood.index, moment, horizon_days)
+        events.derived[key] = pd.DataFrame({"stage": stood["stage"], "won": won})
+    return events.derived[key]
 
 
 def won_within(events: PreparedSales, deals: pd.Index, moment: pd.Timestamp, horizon_days: int) -> Values:

@@ -8,7 +8,7 @@ pipeline are today's too; they are guarded (`Feature.guarded`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,11 @@ class SalesEvents:
 
 @dataclass(frozen=True)
 class PreparedSales:
-    """Checked events before one moment; ids are texts, empty ones `(none)`; a deal closed later is open."""
+    """Checked events before one moment; ids are texts, empty ones `(none)`; a deal closed later is open.
+
+    `derived` keeps frames that were made of these events, by name and moment: the snapshots of a training, those of its
+    rehearsal and the days that rates are counted on are often the same days.
+    """
 
     tenant_id: str
     as_of: pd.Timestamp
@@ -62,6 +66,7 @@ class PreparedSales:
     activities: pd.DataFrame | None
     messages: pd.DataFrame | None
     owner_changes: pd.DataFrame | None
+    derived: dict[tuple[object, ...], pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
 
 def prepare(events: SalesEvents, as_of: pd.Timestamp) -> PreparedSales:

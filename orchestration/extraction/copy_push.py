@@ -48,8 +48,10 @@ _KNOWN = {
     Kind.DATE: (_DATE,),
     Kind.BOOLEAN: (_BOOLEAN,),
 }
-# The longest field without its text: a decimal of 256 bits, its mark of NULL and what is left over for a length.
+# The longest value without its text: a decimal of 256 bits, or digits or a length with something to spare.
 _LARGEST_VALUE = 48
+# ClickHouse spends a millisecond on each block, as it plans the checksum anew; larger ones than this save nothing more.
+_BLOCK_BYTES = 4 << 20
 
 # One value or more of every type that a row can have, where PostgreSQL's hashes could differ from ours.
 _SPECIMENS: tuple[tuple[str, str], ...] = (
@@ -110,7 +112,11 @@ def push_rows(
 def _blocks(connection: Connection, query: BinaryQuery, encoder: _Encoder) -> Generator[bytes, None, None]:
     with closing(binary_rows(connection, query.query)) as pieces:
         for raw, end in pieces:
-            yield encoder.block(raw, end)
+            encoder.add(raw, end)
+            if encoder.size >= _BLOCK_BYTES:
+                yield encoder.take()
+    if encoder.size:
+        yield encoder.take()
 
 
 def read_ahead(blocks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
@@ -183,8 +189,54 @@ def _positions(fields: int, raw_bytes: int) -> tuple[Positions, Positions]:
     return np.empty(shape, np.int32), np.empty(shape, np.int32)
 
 
+class _Stream:
+    """Bytes that grow at their end; their memory is used again after they have been taken."""
+
+    def __init__(self, head: bytes = b"") -> None:
+        self.head = head
+        self.end = 0
+        self._data: Bytes = np.empty(0, np.uint8)
+
+    def room(self, needed: int) -> Bytes:
+        """Return memory with room for so many bytes behind the end."""
+        if self.end + needed > self._data.shape[0]:
+            # What is not written to takes up no memory.
+            larger = np.empty(2 * (self.end + needed), np.uint8)
+            larger[: self.end] = self._data[: self.end]
+            self._data = larger
+        return self._data
+
+    def add(self, values: NDArray[np.int64] | NDArray[np.uint64]) -> None:
+        """Append the bytes of some numbers."""
+        data = values.view(np.uint8)
+        self.room(data.shape[0])[self.end : self.end + data.shape[0]] = data
+        self.end += data.shape[0]
+
+    def take(self) -> Bytes:
+        """Return the bytes, which are overwritten by the next ones, and start anew."""
+        end, self.end = self.end, 0
+        return self._data[:end]
+
+
+class _Column:
+    """The values of a column for a block, with their marks of NULL where the replica's type has them."""
+
+    def __init__(self, name: str, type_name: str) -> None:
+        head = b"".join(_length(len(text)) + text for text in (name.encode(), type_name.encode()))
+        self.nulls = _Stream(head) if type_name.startswith("Nullable(") else None
+        self.values = _Stream(b"" if self.nulls else head)
+
+    @property
+    def streams(self) -> tuple[_Stream, ...]:
+        """What the block is made of, in order."""
+        return (self.nulls, self.values) if self.nulls else (self.values,)
+
+
 class _Encoder:
-    """Turns rows into blocks and counts them; its memory is used again for each block."""
+    """Gathers rows, column by column, into blocks and counts them; its memory is used again for each block.
+
+    Rows come in pieces that are small enough for the processor's cache, as each is read once for every column.
+    """
 
     def __init__(self, plan: TablePlan, query: BinaryQuery, fields: Sequence[Field], extracted_at: datetime) -> None:
         self.rows = 0
@@ -192,70 +244,55 @@ class _Encoder:
         self._moments = [number for number, field in enumerate(fields) if field.column.name in query.moments]
         self._sent = len(fields) + (0 if query.moments else 1) + 3
         self._extracted_at = microseconds(extracted_at)
-        self._types = dict(plan.replica_columns)
+        types = dict(plan.replica_columns)
+        self._columns = [_Column(field.column.name, types[field.column.name]) for field in fields]
+        self._version, self._deleted, self._extracted, self._hash, self._lost = (
+            _Column(name, types[name])
+            for name in ("_version", "_deleted", "_extracted_at", "_row_hash", "_not_representable")
+        )
+        self._all = (*self._columns, self._version, self._deleted, self._extracted, self._hash, self._lost)
         self._starts, self._lengths = _positions(self._sent, PIECE_BYTES)
-        self._out: Bytes = np.empty(4 * PIECE_BYTES, np.uint8)
+        self._waiting = 0
 
-    def block(self, raw: Bytes, end: int) -> bytes:
-        """Return the block of some rows."""
+    @property
+    def size(self) -> int:
+        """Bytes of the rows that have been added and not taken."""
+        return sum(stream.end for column in self._all for stream in column.streams)
+
+    def add(self, raw: Bytes, end: int) -> None:
+        """Add the rows of a piece to the block."""
         if end > PIECE_BYTES:
             self._starts, self._lengths = _positions(self._sent, end)
         rows = find_fields(raw, end, self._starts, self._lengths)
         if rows < 0:
             raise AssertionError("PostgreSQL sent rows of another shape")
-        self.rows += rows
         starts, lengths = self._starts[:, :rows], self._lengths[:, :rows]
-        needed = 2 * end + rows * _LARGEST_VALUE * (self._sent + 2) + 100 * (self._sent + 2)
-        if needed > self._out.shape[0]:
-            self._out = np.empty(needed, np.uint8)
-        position = self._put(_length(len(self._fields) + 5) + _length(rows), 0)
-        for number, field in enumerate(self._fields):
-            position = self._put_head(field.column.name, position)
-            if self._types[field.column.name].startswith("Nullable("):
-                position = put_nulls(lengths[number], self._out, position)
-            position = self._put_values(field, raw, starts[number], lengths[number], position)
-        position = self._put_array("_version", self._versions(raw, starts, lengths), position)
-        position = self._put_head("_deleted", position)
-        position = put_integers(raw, starts[-3], lengths[-3], 0, 1, self._out, position)
-        position = self._put_array("_extracted_at", np.full(rows, self._extracted_at, np.int64), position)
-        position = self._put_array("_row_hash", self._hashes(raw, starts, lengths), position)
-        position = self._put_head("_not_representable", position)
-        position = put_texts(raw, starts[-2], lengths[-2], self._out, position)
-        return self._out[:position].tobytes()
+        for number, (field, column) in enumerate(zip(self._fields, self._columns, strict=True)):
+            if column.nulls is not None:
+                column.nulls.end = put_nulls(lengths[number], column.nulls.room(rows), column.nulls.end)
+            # A text is no longer than the piece.
+            out = column.values.room(rows * _LARGEST_VALUE + (end if field.type_code == _TEXT else 0))
+            column.values.end = _put_values(field, raw, starts[number], lengths[number], out, column.values.end)
+        self._version.values.add(self._versions(raw, starts, lengths))
+        out, position = self._deleted.values.room(rows), self._deleted.values.end
+        self._deleted.values.end = put_integers(raw, starts[-3], lengths[-3], 0, 1, out, position)
+        self._extracted.values.add(np.full(rows, self._extracted_at, np.int64))
+        self._hash.values.add(self._hashes(raw, starts, lengths))
+        out, position = self._lost.values.room(rows * _LARGEST_VALUE + end), self._lost.values.end
+        self._lost.values.end = put_texts(raw, starts[-2], lengths[-2], out, position)
+        self.rows += rows
+        self._waiting += rows
 
-    def _put(self, data: bytes, position: int) -> int:
-        self._out[position : position + len(data)] = np.frombuffer(data, np.uint8)
-        return position + len(data)
-
-    def _put_head(self, name: str, position: int) -> int:
-        texts = (text.encode() for text in (name, self._types[name]))
-        return self._put(b"".join(_length(len(text)) + text for text in texts), position)
-
-    def _put_array(self, name: str, values: NDArray[np.int64] | NDArray[np.uint64], position: int) -> int:
-        position, data = self._put_head(name, position), values.view(np.uint8)
-        self._out[position : position + data.shape[0]] = data
-        return int(position + data.shape[0])
-
-    def _put_values(self, field: Field, raw: Bytes, starts: Positions, lengths: Positions, position: int) -> int:
-        column = field.column
-        match column.kind:
-            case Kind.TEXT:
-                put = put_texts if field.type_code == _TEXT else put_digits
-                return int(put(raw, starts, lengths, self._out, position))
-            case Kind.DECIMAL if column.digits is not None:
-                scale, width = column.digits.scale, _decimal_width(column.digits.precision)
-                end: int = put_decimals(raw, starts, lengths, scale, width, self._out, position)
-                if end < 0:
-                    raise ExtractionError(f"{column.name}: a value does not fit {column.clickhouse_type}")
-                return end
-            case Kind.TIMESTAMP:
-                return put_integers(raw, starts, lengths, MICROSECONDS_TO_2000, 8, self._out, position)
-            case Kind.DATE:
-                return put_integers(raw, starts, lengths, DAYS_TO_2000, 4, self._out, position)
-            case Kind.INTEGER:
-                return put_integers(raw, starts, lengths, 0, column.bits // 8, self._out, position)
-            case _:
-                return put_integers(raw, starts, lengths, 0, 1, self._out, position)
+    def take(self) -> bytes:
+        """Return the block of the rows that have been added, and start another one."""
+        parts = [_length(len(self._all)) + _length(self._waiting)]
+        self._waiting = 0
+        return b"".join(
+            [
+                *parts,
+                *(part for column in self._all for stream in column.streams for part in (stream.head, stream.take())),
+            ]
+        )
 
     def _versions(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.int64]:
         values = np.zeros(starts.shape[1], np.int64)
@@ -282,6 +319,28 @@ class _Encoder:
         row_hash.fold_marks(lengths[-3], hashes)
         row_hash.finish(raw, starts[-1], lengths[-1], hashes)
         return hashes
+
+
+def _put_values(field: Field, raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:
+    column = field.column
+    match column.kind:
+        case Kind.TEXT:
+            put = put_texts if field.type_code == _TEXT else put_digits
+            return int(put(raw, starts, lengths, out, position))
+        case Kind.DECIMAL if column.digits is not None:
+            scale, width = column.digits.scale, _decimal_width(column.digits.precision)
+            end: int = put_decimals(raw, starts, lengths, scale, width, out, position)
+            if end < 0:
+                raise ExtractionError(f"{column.name}: a value does not fit {column.clickhouse_type}")
+            return end
+        case Kind.TIMESTAMP:
+            return put_integers(raw, starts, lengths, MICROSECONDS_TO_2000, 8, out, position)
+        case Kind.DATE:
+            return put_integers(raw, starts, lengths, DAYS_TO_2000, 4, out, position)
+        case Kind.INTEGER:
+            return put_integers(raw, starts, lengths, 0, column.bits // 8, out, position)
+        case _:
+            return put_integers(raw, starts, lengths, 0, 1, out, position)
 
 
 def _decimal_width(precision: int) -> int:

@@ -48,6 +48,7 @@ from orchestration.extraction.staged_rows import check_staged
 from orchestration.extraction.state import ExtractionState, append_state, create_state_table, latest_state
 from orchestration.extraction.transport import AskedTransport, Moved, Transport, choose_transport, move_rows
 from orchestration.ml.tables import create_ml_tables
+from orchestration.quality.rule_log import create_rule_log
 from orchestration.restatement_log import create_restatement_log
 
 LoadMode = Literal["full", "incremental", "not mapped", "snapshot"]
@@ -163,6 +164,7 @@ def _load(
     # Empty before their first entries, but dbt builds views of them.
     create_reconciliation_log(warehouse)
     create_restatement_log(warehouse)
+    create_rule_log(warehouse)
     create_ml_tables(warehouse)
     catalog, plan, sources = plan_sources(connection, mapping, table)
     present = existing_columns(warehouse, table)

@@ -1,6 +1,6 @@
 """Moves the rows of a SELECT into the staging table: either through this process, or by ClickHouse reading PostgreSQL.
 
-Push streams PostgreSQL's COPY into one ClickHouse insert, holding about a megabyte at a time; it works wherever this
+Push streams PostgreSQL's COPY into one ClickHouse insert, holding a few megabytes at a time; it works wherever this
 process works, and within the connection's transaction. The whole of a large table goes as COPY binary (`copy_push`),
 which costs least; the rest as text. Of a small load `pull` costs least. All of them land the same rows.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import pandas as pd
 
@@ -129,7 +130,8 @@ def compute_anomalies(given: AnomalyInput) -> Computed:
 
 def _plots(given: AnomalyInput, points: pd.DataFrame, events: pd.DataFrame) -> dict[str, bytes]:
     language = "ru" if given.tenant.locale.startswith("ru") else "en"
+    draw = partial(plot_series, points, events, language=language, tenant=given.tenant.name)
     return {
-        f"{metric} {grain}": plot_series(points, events, metric, grain=grain, language=language)
-        for metric, grain in (("sales", "week"), ("leads", "day"))
+        "sales week": draw("sales", grain="week", currency=given.tenant.currency),
+        "leads day": draw("leads", grain="day"),
     }

@@ -21,9 +21,11 @@ from ml_assets.forecasting import ForecastConfig, forecast_quarter, forecast_sal
 from ml_assets.forecasting.backtest import cpu_seconds
 from ml_assets.forecasting.plot import Reader, backtest_plot, fan_chart, quarter_plot
 from ml_assets.forecasting.preparation import TOTAL
+from ml_assets.scoring import win_chances
 from orchestration.extraction.replica import Warehouse
 from orchestration.ml.marts import Tenant, read_deals, read_sales, read_stage_entries
 from orchestration.ml.model_run import Computed
+from orchestration.ml.sales_events import MartEvents, read_mart_events
 
 DIMENSIONS = ("department", "manager", "pipeline", "source")
 QUICK_DIMENSIONS = ("department", "pipeline")
@@ -37,11 +39,13 @@ class ForecastPlan:
     Attributes:
         dimensions: columns of the sales rows to split by.
         config: of the models.
+        learnt_chances: whether the quarter is also forecast with learnt chances of its open deals.
         pictures: whether they are drawn, too.
     """
 
     dimensions: tuple[str, ...] = DIMENSIONS
     config: ForecastConfig = field(default_factory=lambda: ForecastConfig(horizon=12))
+    learnt_chances: bool = True
     pictures: bool = True
 
     @classmethod
@@ -53,7 +57,7 @@ class ForecastPlan:
     def quick(cls) -> ForecastPlan:
         """Return what a demonstration shows: fewer dimensions, and only candidates that are fitted in milliseconds."""
         config = ForecastConfig(horizon=12, candidates=_QUICK_CANDIDATES, origins=(3, 6, 12), more_origins=())
-        return cls(QUICK_DIMENSIONS, config)
+        return cls(QUICK_DIMENSIONS, config, learnt_chances=False)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class QuarterInput:
     plan: ForecastPlan
     deals: pd.DataFrame
     stage_entries: pd.DataFrame
+    events: MartEvents | None
 
 
 def read_sales_input(warehouse: Warehouse, tenant: Tenant, as_of: date, plan: ForecastPlan) -> SalesInput:
@@ -89,7 +94,9 @@ def read_sales_input(warehouse: Warehouse, tenant: Tenant, as_of: date, plan: Fo
 def read_quarter_input(warehouse: Warehouse, tenant: Tenant, as_of: date, plan: ForecastPlan) -> QuarterInput:
     """Read what the forecast of the quarter of one tenant stands on."""
     deals = read_deals(warehouse, tenant.id, as_of)
-    return QuarterInput(tenant, as_of, plan, deals, read_stage_entries(warehouse, tenant.id, as_of))
+    entries = read_stage_entries(warehouse, tenant.id, as_of)
+    events = read_mart_events(warehouse, tenant, as_of) if plan.learnt_chances else None
+    return QuarterInput(tenant, as_of, plan, deals, entries, events)
 
 
 def compute_sales(given: SalesInput) -> Computed:
@@ -118,7 +125,8 @@ def compute_quarter(given: QuarterInput) -> Computed:
     """Forecast the current quarter. Raises whatever the library raises."""
     started = cpu_seconds()
     config = _of_country(given.plan.config, given.tenant)
-    result = forecast_quarter(given.deals, given.stage_entries, given.as_of, config)
+    learnt = win_chances(given.events.of_sales(), pd.Timestamp(given.as_of)) if given.events else None
+    result = forecast_quarter(given.deals, given.stage_entries, given.as_of, config, learnt)
     published = result.forecasts[result.forecasts["is_published"]]
     metrics = {"open_deals": float(len(result.deals))}
     if len(published):
@@ -131,7 +139,7 @@ def compute_quarter(given: QuarterInput) -> Computed:
             "quarter_deals": result.deals,
         },
         data_hash=data_hash(given.deals, given.stage_entries),
-        versions={name: version(name) for name in ("numpy", "pandas", "statsforecast")},
+        versions={name: version(name) for name in ("lightgbm", "numpy", "pandas", "scikit-learn", "statsforecast")},
         parameters=json.dumps(asdict(config), sort_keys=True),
         metrics=metrics,
         plots={"quarter": quarter_plot(result.forecasts, reader)} if given.plan.pictures and len(published) else {},

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from ml_assets.scoring.events import SalesEvents
 from orchestration.extraction.replica import Warehouse
 from orchestration.ml.marts import STATES, Tenant, query_frame
 
@@ -71,6 +72,12 @@ class MartEvents:
     activities: pd.DataFrame | None
     messages: pd.DataFrame | None
     owner_changes: pd.DataFrame | None
+
+    def of_sales(self) -> SalesEvents:
+        """Return them as `ml_assets.scoring` wants them."""
+        return SalesEvents(
+            self.leads, self.deals, self.stage_entries, self.activities, self.messages, self.owner_changes
+        )
 
 
 def read_mart_events(warehouse: Warehouse, tenant: Tenant, as_of: date) -> MartEvents:

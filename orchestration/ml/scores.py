@@ -27,7 +27,6 @@ from ml_assets.forecasting.backtest import cpu_seconds
 from ml_assets.probability.plots import importance_plot, reliability_plot
 from ml_assets.probability.training import PACKAGES, Trained
 from ml_assets.scoring import (
-    SalesEvents,
     ScoringConfig,
     ScoringModel,
     ScoringResult,
@@ -119,8 +118,8 @@ def compute_training(given: TrainingInput) -> Computed:
     started = cpu_seconds()
     models: dict[str, ChurnModel | ScoringModel] = {
         "churn": train_churn(_churn_events(given.events), given.as_of, ChurnConfig(currency=given.tenant.currency)),
-        "lead": train_leads(_sales_events(given.events), given.as_of, ScoringConfig(currency=given.tenant.currency)),
-        "deal": train_deals(_sales_events(given.events), given.as_of, ScoringConfig(currency=given.tenant.currency)),
+        "lead": train_leads(given.events.of_sales(), given.as_of, ScoringConfig(currency=given.tenant.currency)),
+        "deal": train_deals(given.events.of_sales(), given.as_of, ScoringConfig(currency=given.tenant.currency)),
     }
     rows = []
     for subject, model in models.items():
@@ -153,8 +152,8 @@ def compute_scores(given: ScoringInput) -> Computed:
     result, checks, trained = _SCORERS[given.subject](given, manifest)
     language: Literal["en", "ru"] = "ru" if given.tenant.locale.startswith("ru") else "en"
     plots = {
-        "reliability": reliability_plot(result.reliability, language),
-        "importance": importance_plot(result.importance, language),
+        "reliability": reliability_plot(result.reliability, language, given.tenant.name),
+        "importance": importance_plot(result.importance, language, given.tenant.name),
     }
     strong = result.drift[(result.drift["drift"] == "strong") & result.drift["is_used"]]
     return Computed(
@@ -185,12 +184,12 @@ def _score_churn(given: ScoringInput, manifest: Mapping[str, Any]) -> tuple[Chur
 
 
 def _score_leads(given: ScoringInput, manifest: Mapping[str, Any]) -> tuple[ScoringResult, pd.DataFrame, Trained]:
-    model, events = ScoringModel.from_manifest(manifest), _sales_events(given.events)
+    model, events = ScoringModel.from_manifest(manifest), given.events.of_sales()
     return score_leads(model, events, given.as_of), check_scoring(model, events, given.as_of), model.trained
 
 
 def _score_deals(given: ScoringInput, manifest: Mapping[str, Any]) -> tuple[ScoringResult, pd.DataFrame, Trained]:
-    model, events = ScoringModel.from_manifest(manifest), _sales_events(given.events)
+    model, events = ScoringModel.from_manifest(manifest), given.events.of_sales()
     return score_deals(model, events, given.as_of), check_scoring(model, events, given.as_of), model.trained
 
 
@@ -212,9 +211,3 @@ def _told(subject: str, trained: Trained) -> list[tuple[str, float]]:
 
 def _churn_events(events: MartEvents) -> Any:
     return events_from_marts(events.deals, events.activities, events.messages)
-
-
-def _sales_events(events: MartEvents) -> SalesEvents:
-    return SalesEvents(
-        events.leads, events.deals, events.stage_entries, events.activities, events.messages, events.owner_changes
-    )

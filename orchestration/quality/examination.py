@@ -16,6 +16,7 @@ from orchestration.quality.freshness import (
     row_ages,
 )
 from orchestration.quality.measure import measure
+from orchestration.quality.rule_log import append_outcomes, create_rule_log
 from orchestration.quality.suite import SuiteKind, TableSuite
 from orchestration.quality.verdict import Evidence, TableVerdict
 from orchestration.quality.volume import (
@@ -46,11 +47,12 @@ class Examination:
 def examine(
     warehouse: Warehouse, suites: Iterable[TableSuite], *, now: datetime, run_id: str, docs: Path
 ) -> Examination:
-    """Examine tables, log their row counts, and replace the Data Docs in folder `docs`."""
+    """Examine tables, log their row counts and outcomes, and replace the Data Docs in folder `docs`."""
     # Great Expectations takes seconds to import: who only reads suites must not wait for it.
     from orchestration.quality.expectations import Judge
 
     create_row_counts(warehouse)
+    create_rule_log(warehouse)
     asked = list(suites)
     landing = read_landing(warehouse)
     judge = Judge(docs)
@@ -59,6 +61,7 @@ def examine(
         evidence = gather(warehouse, suite, now=now, landing=landing)
         verdict = judge.judge(suite, evidence)
         _log_counts(warehouse, suite, evidence, verdict, run_id)
+        append_outcomes(warehouse, verdict, examined_at=now, run_id=run_id)
         verdicts[suite.table] = verdict
     page = judge.write_docs(verdicts.values(), f"{now:%Y-%m-%d %H:%M}")
     return Examination(verdicts, frozenset(suite.table for suite in asked) & landing.not_mapped, page)

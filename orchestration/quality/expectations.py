@@ -183,11 +183,14 @@ def _outcomes(suite: TableSuite, evidence: Evidence, judged: Mapping[str, bool])
         if limit is None:
             finding = evidence.measurement.findings[rule.name]
             count, examples, skipped = finding.broken, finding.examples, finding.skipped
+            by_tenant = finding.by_tenant
         else:
             over = [figure for figure in evidence.figures[rule.name] if figure.value > limit]
             examples = tuple(Example(figure.tenant, "", figure.told) for figure in over)
             count, skipped = len(over), None
-        yield RuleOutcome(kind, rule.name, rule.severity, rule.reason, judged[rule.name], count, examples, skipped)
+            by_tenant = dict.fromkeys((figure.tenant for figure in over), 1)
+        kept = judged[rule.name]
+        yield RuleOutcome(kind, rule.name, rule.severity, rule.reason, kept, count, examples, by_tenant, skipped)
 
 
 def _context(folder: Path) -> AbstractDataContext:

@@ -33,11 +33,13 @@ class Finding:
         broken: rows that break it, all tenants together.
         examples: some of them, in order, at most EXAMPLES.
         skipped: why it was not looked at, if so.
+        by_tenant: rows that break it per tenant.
     """
 
     broken: int
     examples: tuple[Example, ...] = ()
     skipped: str | None = None
+    by_tenant: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,8 @@ def _referred(rule: ReferenceRule) -> str:
 
 def _finding(rows: Sequence[Sequence[Any]], position: int) -> Finding:
     examples = [Example(row[0], key, value) for row in rows for key, value in row[position + 1]]
-    return Finding(sum(row[position] for row in rows), tuple(examples[:EXAMPLES]))
+    by_tenant = {row[0]: row[position] for row in rows}
+    return Finding(sum(by_tenant.values()), tuple(examples[:EXAMPLES]), by_tenant=by_tenant)
 
 
 def _aware(moment: datetime | None) -> datetime | None:

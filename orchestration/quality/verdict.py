@@ -35,6 +35,7 @@ class RuleOutcome:
         kept: Great Expectations' verdict.
         broken: rows (or tenants, for age and volume) that break it, all of them counted.
         examples: some of them by name.
+        broken_by_tenant: the same count per tenant; what concerns all of them stands under one name for all.
         skipped: why it was not looked at, if so.
     """
 
@@ -45,6 +46,7 @@ class RuleOutcome:
     kept: bool
     broken: int
     examples: tuple[Example, ...]
+    broken_by_tenant: Mapping[str, int]
     skipped: str | None = None
 
     def sentence(self) -> str:

@@ -7,14 +7,18 @@ from typing import Any
 
 from flask_babel import get_locale
 
+from catalogue.texts import LanguageCode
+from superset_assets.palettes import CATEGORICAL
+from superset_assets.server.currency import affixes, currency_of_the_reader
+
 LANGUAGES = {"ru": {"flag": "ru", "name": "Русский"}, "en": {"flag": "us", "name": "English"}}
 
-NUMBERS: dict[str, dict[str, Any]] = {
-    "en": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""]},
+NUMBERS: dict[LanguageCode, dict[str, Any]] = {
+    "en": {"decimal": ".", "thousands": ",", "grouping": [3]},
     # A narrow no-break space: a figure is never broken at the end of a line.
-    "ru": {"decimal": ",", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]},
+    "ru": {"decimal": ",", "thousands": "\u202f", "grouping": [3]},
 }
-DATES: dict[str, dict[str, Any]] = {
+DATES: dict[LanguageCode, dict[str, Any]] = {
     "en": {
         "dateTime": "%b %-d, %Y, %H:%M",
         "date": "%b %-d, %Y",
@@ -43,16 +47,13 @@ DATES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-# Okabe and Ito's colours, which people with any common colour blindness tell apart, without the yellow: on white it is
-# too pale for a line.
-_OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6B6B6B", "#004D78"]
 CATEGORICAL_SCHEMES = [
     {
         "id": "crmCategorical",
         "description": "Told apart with any common colour blindness",
         "label": "CRM Analytics",
         "isDefault": True,
-        "colors": _OKABE_ITO,
+        "colors": list(CATEGORICAL),
     },
     {
         "id": "crmPale",
@@ -82,11 +83,11 @@ SEQUENTIAL_SCHEMES = [
 ]
 
 
-def formats_of_the_language(bootstrap: dict[str, Any]) -> dict[str, Any]:
-    """Return the formats of numbers and dates in the language of the page that is being served."""
-    language = str(bootstrap.get("locale") or get_locale() or "en")[:2]
-    known = language if language in NUMBERS else "en"
-    return {"d3_format": NUMBERS[known], "d3_time_format": DATES[known]}
+def formats_of_the_reader(bootstrap: dict[str, Any]) -> dict[str, Any]:
+    """Return how numbers, money and dates are written on the page that is being served to the current reader."""
+    language: LanguageCode = "ru" if str(bootstrap.get("locale") or get_locale()).startswith("ru") else "en"
+    money = affixes(currency_of_the_reader(), language)
+    return {"d3_format": {**NUMBERS[language], "currency": money}, "d3_time_format": DATES[language]}
 
 
 def content_security(origins: Sequence[str], *, secure: bool) -> dict[str, Any]:

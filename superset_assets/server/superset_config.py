@@ -18,9 +18,11 @@ from superset_assets.server import appearance, browser, warehouse
 from superset_assets.server.aliases import keep_aliases_apart
 from superset_assets.server.guests import validate_guest_request
 from superset_assets.server.identity import jinja_macros
+from superset_assets.server.phone import fit_phones
 from superset_assets.server.report_pdf import print_scheduled_dashboards
 from superset_assets.server.security_manager import CrmSecurityManager
 from superset_assets.server.single_sign_on import blueprint as single_sign_on
+from superset_assets.server.wording import complete_the_russian_pack
 
 _settings = load_superset_settings()
 _reports = load_report_settings()
@@ -56,7 +58,7 @@ BABEL_DEFAULT_LOCALE = _settings.language
 LANGUAGES = appearance.LANGUAGES
 EXTRA_CATEGORICAL_COLOR_SCHEMES = appearance.CATEGORICAL_SCHEMES
 EXTRA_SEQUENTIAL_COLOR_SCHEMES = appearance.SEQUENTIAL_SCHEMES
-COMMON_BOOTSTRAP_OVERRIDES_FUNC = appearance.formats_of_the_language
+COMMON_BOOTSTRAP_OVERRIDES_FUNC = appearance.formats_of_the_reader
 CURRENCIES = ["RUB", "USD", "EUR", "KZT", "BYN", "GBP", "CNY"]
 THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 ENABLE_UI_THEME_ADMINISTRATION = False
@@ -164,7 +166,8 @@ CELERY_CONFIG = CeleryConfig
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Change what no setting changes, before the first request."""
-    del app
     keep_aliases_apart()
+    fit_phones(app)
+    complete_the_russian_pack()
     if _reports.scheduled:
         print_scheduled_dashboards()

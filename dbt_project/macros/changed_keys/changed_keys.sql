@@ -25,7 +25,7 @@
     {%- if whole_sql == sql and flags.WHICH in ['run', 'build', 'retry'] -%}
         {%- do exceptions.raise_compiler_error(
             model.name ~ " is built by changed keys and limits no input to them; add only_changed(…), or only_changed_slices() to a"
-            ~ " report that int_changed_slices knows, or make it a table"
+            ~ " report that has a model int_changed_slices_of_" ~ model.name ~ ", or make it a table"
         ) -%}
     {%- endif -%}
     {%- set reason = why_built_whole(existing, entity, definition) -%}

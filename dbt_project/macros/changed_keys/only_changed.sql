@@ -11,7 +11,7 @@
         {%- set changed = ref('int_changed_' ~ entity) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
             /* changed keys */ ({{ columns | join(', ') }}) in (
-                select {{ entity_key(entity) | join(', ') }} from {{ changed }}
+                select {{ entity_key(entity) | join(', ') }} from {{ changed }} where is_new
             ) /* end of changed keys */
         {%- else -%}
             true
@@ -33,7 +33,7 @@
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
             /* changed keys */ ({{ alias }}.tenant_id, {{ alias }}.history_id) in (
                 select tenant_id, history_id from {{ versions }}
-                where (tenant_id, deal_id) in (select tenant_id, deal_id from {{ changed }})
+                where (tenant_id, deal_id) in (select tenant_id, deal_id from {{ changed }} where is_new)
             ) /* end of changed keys */
         {%- else -%}
             true
@@ -61,10 +61,11 @@
     {{ return(['tenant_id', slice_day('day'), 'manager_id'] if entity == 'slices' else entity_key(entity)) }}
 {%- endmacro %}
 
-{#- Returns the query of the changed keys of a model. Args: `name`, of the model. -#}
+{#- Returns the query of the keys that a model is built by: of its entity, or for a report its slices. Args: `name`, of the model. -#}
 {% macro changed_keys_of(entity, name) -%}
-    {%- set keys = 'select ' ~ entity_key(entity) | join(', ') ~ ' from ' ~ changed_keys_relation(entity) -%}
-    {{ return(keys ~ " where report = '" ~ name ~ "'" if entity == 'slices' else keys) }}
+    {%- set list = entity ~ '_of_' ~ name if entity == 'slices' else entity -%}
+    {%- set keys = 'select ' ~ entity_key(entity) | join(', ') ~ ' from ' ~ changed_keys_relation(list) -%}
+    {{ return(keys if entity == 'slices' else keys ~ ' where is_new') }}
 {%- endmacro %}
 
 {#- Returns the entity whose list of changed keys a model is built by: reports are built by slices. -#}
@@ -94,9 +95,9 @@
     {{ return({'entities': entities | unique | list, 'tables': tables}) }}
 {%- endmacro %}
 
-{#- Returns the table of an entity's changed keys, found without ref() as a materialization must not add dependencies. -#}
-{% macro changed_keys_relation(entity) -%}
-    {%- set name = 'int_changed_' ~ entity -%}
+{#- Returns the table of a list of changed keys, found without ref() as a materialization must not add dependencies. -#}
+{% macro changed_keys_relation(list) -%}
+    {%- set name = 'int_changed_' ~ list -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == name -%}
         {{ return(adapter.get_relation(database=none, schema=node.schema, identifier=node.alias)) }}
     {%- endfor -%}

@@ -3,9 +3,9 @@
   is as it was proven then. What they say stays true of the whole table:
 
   - All of them passed, all at once, is logged in `ops.model_builds` as a build of `tests`. Until then the keys stay in the
-    list of changed ones, as they do for a model that was not built, whatever failed or was left out (`hourly` runs no tests).
-  - A table that was built whole since then is tested whole; so is everything where a test was added or edited, with
-    `--full-refresh`, by `dbt test`, and in an analyst's own schema.
+    list of changed ones, whatever failed or was left out (`hourly` runs no tests); models are not built by them again (`is_new`).
+  - A table that was built whole since then is tested whole, and so is a view over it; so is everything where a test was added or
+    a tested model was edited, with `--full-refresh`, by `dbt test`, and in an analyst's own schema.
   - Tests that look elsewhere (references, sums over several keys) and warnings, whose count is of interest, stay whole.
 -#}
 {% macro clickhouse__get_where_subquery(relation) -%}
@@ -18,6 +18,7 @@
 {% macro proven_by(node) -%}
     {%- set followed = {
         'stg_crm__deals': 'deals', 'stg_crm__leads': 'leads', 'stg_crm__activities': 'activities',
+        'stg_crm__deal_stage_history': 'deals', 'stg_crm__deal_owner_history': 'deals', 'fct_deal_outcomes': 'deals',
         'int_deal_close_moments': 'deals', 'int_deal_history_closes': 'deals', 'int_deal_owners_at_close': 'deals',
         'int_deal_reached_positions': 'deals', 'int_deal_stage_entries': 'deals', 'int_lead_conversions': 'leads',
         'fct_deals': 'deals', 'fct_deal_stages': 'deals', 'fct_leads': 'leads', 'fct_activities': 'activities',
@@ -39,25 +40,44 @@
     {{ return(tests | sort) }}
 {%- endmacro %}
 
+{#- Returns a fingerprint of these tests and of the models that they test. -#}
+{% macro definition_of_proof(tests) -%}
+    {%- set parts = [] -%}
+    {%- for test in tests -%}
+        {%- do parts.append(test ~ ' ' ~ graph.nodes[graph.nodes[test].attached_node].checksum.checksum) -%}
+    {%- endfor -%}
+    {{ return(local_md5(parts | join(' '))) }}
+{%- endmacro %}
+
 {#- Returns the condition that limits the present test to the keys that are not proven, or nothing where all are to be tested. -#}
 {% macro only_unproven() -%}
     {%- set entity = proven_by(model) -%}
     {%- if not entity -%}{{ return('') }}{%- endif -%}
     {%- set changed = ref('int_changed_' ~ entity) -%}
+    {%- set history = modules.re.findall("ref[(]'stg_crm__(deal_[a-z]+_history)'[)]", model.test_metadata.kwargs.model) -%}
+    {%- set versions = ref('stg_crm__' ~ history[0] ~ '_versions') if history else none -%}
     {%- if not execute or flags.WHICH not in ['build', 'retry'] or flags.FULL_REFRESH or target.name == 'dev' -%}
         {{ return('') }}
     {%- endif -%}
     {%- set tests = proving_tests(entity) -%}
     {%- set tested = graph.nodes[model.attached_node] -%}
+    {%- set tables = followed_by(tested).tables + ["'`" ~ tested.schema ~ '`.`' ~ tested.alias ~ "`'"] -%}
     {%- if model.unique_id not in tests or not run_query(
         "select count() from " ~ model_builds() ~ " where relation = 'tests' and entity = '" ~ entity ~ "' and definition = '"
-        ~ local_md5(tests | join(' ')) ~ "' and built_at > (select max(built_at) from " ~ model_builds()
-        ~ " where relation = '`" ~ tested.schema ~ '`.`' ~ tested.alias ~ "`' and reason_for_whole_build != '')"
+        ~ definition_of_proof(tests) ~ "' and built_at > (select max(built_at) from " ~ model_builds()
+        ~ " where relation in (" ~ tables | join(', ') ~ ") and reason_for_whole_build != '')"
     ).rows[0][0] -%}
         {{ return('') }}
     {%- endif -%}
     {%- set key = entity_key(entity) | join(', ') -%}
-    {{ return('(' ~ key ~ ') in (select ' ~ key ~ ' from ' ~ changed ~ ')') }}
+    {%- set keys = 'select ' ~ key ~ ' from ' ~ changed -%}
+    {%- if history -%}
+        {#- By the ids of its rows: a row of a changed deal may have a twin under another one. -#}
+        {{ return(
+            '(tenant_id, history_id) in (select tenant_id, history_id from ' ~ versions ~ ' where (' ~ key ~ ') in (' ~ keys ~ '))'
+        ) }}
+    {%- endif -%}
+    {{ return('(' ~ key ~ ') in (' ~ keys ~ ')') }}
 {%- endmacro %}
 
 {#- Logs, at the end of a run, the entities of which all these tests passed. -#}
@@ -67,7 +87,7 @@
     {%- for entity in ['deals', 'leads', 'activities'] -%}
         {%- set tests = proving_tests(entity) -%}
         {%- if tests and not tests | reject('in', passed) | list -%}
-            {%- do log_read('tests', [entity], local_md5(tests | join(' ')), '') -%}
+            {%- do log_read('tests', [entity], definition_of_proof(tests), '') -%}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}

@@ -56,6 +56,32 @@
 {%- endmacro %}
 
 {#-
+  The slices of a report that changed records of an entity stood in when it was last built, and those where they stand now.
+
+  Args: `report`; `entity`: deals, leads or activities.
+-#}
+{% macro slices_of_changed_records(report, entity) -%}
+    {%- set fact = ref('fct_' ~ entity) -%}
+    {%- set slices = {
+        'deals': slices_of_deal('fact'), 'leads': slices_of_lead('fact'), 'activities': slices_of_activity('fact')
+    }[entity] -%}
+    {%- set tenant, record = entity_key(entity) -%}
+    select
+        tenant_id,
+        tupleElement(slice, 2) as day,
+        tupleElement(slice, 3) as manager_id
+    from (
+        select tenant_id, arrayJoin(slices_before) as slice
+        from {{ ref('int_changed_' ~ entity) }}
+        union all
+        select fact.tenant_id as tenant_id, arrayJoin({{ slices }}) as slice
+        from {{ fact }} as fact
+        where {{ only_changed(entity, ['fact.' ~ tenant, 'fact.' ~ record]) }}
+    )
+    where tupleElement(slice, 1) = '{{ report }}'
+{%- endmacro %}
+
+{#-
   The condition that limits an input of a report to its changed slices, for its WHERE.
 
   Args: `day`, the expression of the day in the input, which has tenant_id and manager_id besides. Outside of a build it is
@@ -64,26 +90,16 @@
 {% macro only_changed_slices(day='day') -%}
     {%- if model.resource_type == 'unit_test' -%}
         true
-    {%- elif target.name == 'dev' -%}
-        {{ every_slice() }}
     {%- else -%}
-        {%- set changed = ref('int_changed_slices') -%}
+        {%- set changed = ref('int_changed_slices_of_' ~ model.name) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
             /* changed keys */ (tenant_id, {{ slice_day(day) }}, manager_id) in (
-                select tenant_id, day, manager_id from {{ changed }} where report = '{{ model.name }}'
+                select tenant_id, day, manager_id from {{ changed }}
             ) /* end of changed keys */
         {%- else -%}
             true
         {%- endif -%}
     {%- endif -%}
-{%- endmacro %}
-
-{#-
-  What an analyst's trial, which is always built whole, is limited to. Without the slices' model a trial of deals does not take
-  the reports of leads along: that one model knows the records of all reports.
--#}
-{% macro every_slice() -%}
-    /* changed keys */ true /* end of changed keys */
 {%- endmacro %}
 
 {#-
@@ -93,16 +109,12 @@
 {% macro only_deals_of_changed_slices() -%}
     {%- if model.resource_type == 'unit_test' -%}
         true
-    {%- elif target.name == 'dev' -%}
-        {{ every_slice() }}
     {%- else -%}
-        {%- set deals, changed = ref('fct_deals'), ref('int_changed_slices') -%}
+        {%- set deals, changed = ref('fct_deals'), ref('int_changed_slices_of_' ~ model.name) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
             /* changed keys */ (tenant_id, record_id) in (
                 select tenant_id, deal_id from {{ deals }}
-                where (tenant_id, created_day, manager_id) in (
-                    select tenant_id, day, manager_id from {{ changed }} where report = '{{ model.name }}'
-                )
+                where (tenant_id, created_day, manager_id) in (select tenant_id, day, manager_id from {{ changed }})
             ) /* end of changed keys */
         {%- else -%}
             true
@@ -123,7 +135,6 @@
 {% macro slices_of_other_zero_rows(report, zero_rows, columns, figures, made_of_zeros) -%}
     {%- set names = modules.re.findall('(?:^|, )([a-z_]+) [A-Z]', columns) | join(', ') -%}
     select
-        '{{ report }}' as report,
         tenant_id,
         {{ slice_day('day') }} as slice_day,
         manager_id

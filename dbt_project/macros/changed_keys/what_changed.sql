@@ -5,15 +5,18 @@
     read_until: SQL of how far the sources reach now; measured before any row is read, so that a later load is seen next time.
     conditions: per source table, the condition on `loaded_at` of rows that some model of the entity has not seen yet.
     members: the number of the last change of a member that all models of the entity have seen.
-    keeps: whether the keys found last time are kept, as SQL: some model of the entity has not been built by them. What they
-      were found by may be gone, as the models that were built hold the new state.
+    keeps: which keys found last time are kept, as SQL: those by which some model of the entity has not been built, or with
+      which tests have not passed (see proven.sql). What they were found by may be gone, as the models that were built hold
+      the new state.
+    is_still_new: which of these a model has not been built by, as SQL.
   Nothing is new where no model of the entity has a table with a build on record: all of them will be built whole.
 -#}
 {% macro what_changed(entity) -%}
     {%- set loads, repairs, members = ref('stg_ops__loads'), ref('stg_ops__repairs'), ref('int_member_changes') -%}
     {%- if not execute or flags.WHICH not in ['run', 'build', 'retry'] -%}
         {{ return({
-            'read_until': "cast(map() as Map(String, Int64))", 'conditions': _nothing_new(), 'members': 0, 'keeps': 'false'
+            'read_until': "cast(map() as Map(String, Int64))", 'conditions': _nothing_new(), 'members': 0,
+            'keeps': 'false', 'is_still_new': 'false'
         }) }}
     {%- endif -%}
     {%- set newest_member = run_query("select max(number) from " ~ members).rows[0][0] -%}
@@ -31,17 +34,23 @@
         {%- do reach.append("'until " ~ row[0] ~ "', " ~ row[1] ~ ", 'load " ~ row[0] ~ "', " ~ row[2]) -%}
     {%- endfor -%}
     {%- set read_until = "cast(map(" ~ reach | join(', ') ~ ") as Map(String, Int64))" -%}
-    {%- set builds = _last_builds(entity) -%}
+    {#- Where there is no list to keep keys for the tests, they are found anew, from where the tests last passed. -#}
+    {%- set has_list = as_built('int_changed_' ~ entity, 'is_new Bool') is not string -%}
+    {%- set builds = _last_builds(entity, with_tests=not has_list) -%}
     {%- if not builds -%}
         {{ return({
-            'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member, 'keeps': 'false'
+            'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member,
+            'keeps': 'false', 'is_still_new': 'false'
         }) }}
     {%- endif -%}
+    {%- set models_lag = has_list and _lag(entity, builds) -%}
+    {%- set tests_lag = has_list and _lag(entity, _last_tests(entity)) -%}
     {{ return({
         'read_until': read_until,
         'conditions': _conditions(builds, loads, repairs),
         'members': run_query("select min(read_until['members']) from (" ~ builds ~ ")").rows[0][0],
-        'keeps': _keeps(entity, builds),
+        'keeps': 'true' if tests_lag else 'is_new' if models_lag else 'false',
+        'is_still_new': 'is_new' if models_lag else 'false',
     }) }}
 {%- endmacro %}
 
@@ -55,31 +64,42 @@
 {%- endmacro %}
 
 {#- Returns whether some of these builds were not made by the keys that were found last. -#}
-{% macro _keeps(entity, builds) -%}
-    {%- set found = changed_keys_relation(entity) -%}
-    {%- if found is none -%}{{ return('false') }}{%- endif -%}
+{% macro _lag(entity, builds) -%}
     {%- set others -%}
         select count()
         from ({{ builds }})
-        where toString(read_until) != (select toString(any(read_until)) from {{ found }} where tenant_id = '')
+        where toString(read_until) != (
+            select toString(any(read_until)) from {{ changed_keys_relation(entity) }} where tenant_id = ''
+        )
     {%- endset -%}
-    {{ return('true' if run_query(others).rows[0][0] else 'false') }}
+    {{ return(run_query(others).rows[0][0] > 0) }}
 {%- endmacro %}
 
 {#- Returns SQL of the last build of each model that follows the entity and has a table, or nothing. -#}
-{% macro _last_builds(entity) -%}
-    {#- Not only models follow the sources: tests do, by the same keys (see proven.sql). -#}
-    {%- set names = ["'tests'"] -%}
+{% macro _last_builds(entity, with_tests) -%}
+    {%- set names = [] -%}
     {%- for node in graph.nodes.values()
         if node.resource_type == 'model' and node.config.get('materialized') == 'changed_keys'
         and entity in followed_by(node).entities -%}
         {%- set relation = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) -%}
         {%- if relation is not none -%}{%- do names.append("'" ~ relation ~ "'") -%}{%- endif -%}
     {%- endfor -%}
-    {%- if names | length == 1 -%}{{ return('') }}{%- endif -%}
-    {%- set builds = "select relation, argMax(read_until, built_at) as read_until from " ~ model_builds()
-        ~ " where entity = '" ~ entity ~ "' and relation in (" ~ names | join(', ') ~ ") group by relation" -%}
-    {{ return(builds if run_query("select count() from (" ~ builds ~ ")").rows[0][0] else '') }}
+    {%- if not names -%}{{ return('') }}{%- endif -%}
+    {%- set builds = _builds_of(entity, names) -%}
+    {%- if not run_query("select count() from (" ~ builds ~ ")").rows[0][0] -%}{{ return('') }}{%- endif -%}
+    {{ return(builds ~ ' union all ' ~ _last_tests(entity) if with_tests else builds) }}
+{%- endmacro %}
+
+{#- Returns SQL of up to where the tests of the entity have passed: not only models follow the sources. -#}
+{% macro _last_tests(entity) -%}
+    {{ return(_builds_of(entity, ["'tests'"])) }}
+{%- endmacro %}
+
+{% macro _builds_of(entity, names) -%}
+    {{ return(
+        "select relation, argMax(read_until, built_at) as read_until from " ~ model_builds()
+        ~ " where entity = '" ~ entity ~ "' and relation in (" ~ names | join(', ') ~ ") group by relation"
+    ) }}
 {%- endmacro %}
 
 {#-

@@ -9,5 +9,6 @@ select
     cast(sum(leads) as UInt64) as leads,
     cast(sum(duplicate_leads) as UInt64) as duplicate_leads,
     now64(3, 'UTC') as refreshed_at
-from {{ ref('leads_by_source_records') }}
+from {{ ref('leads_by_source') }}
 group by tenant_id, day, source_id
+having leads > 0 or duplicate_leads > 0

@@ -16,5 +16,6 @@ select
     cast(sum(overdue_open_tasks) as UInt64) as overdue_open_tasks,
     cast(sum(completed_without_date) as UInt64) as completed_without_date,
     now64(3, 'UTC') as refreshed_at
-from {{ ref('manager_activity_records') }}
+from {{ ref('manager_activity') }}
 group by tenant_id, day, department_id, manager_id
+having total > 0 or overdue_open_tasks > 0

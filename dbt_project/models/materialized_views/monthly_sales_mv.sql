@@ -15,5 +15,6 @@ select
     cast(sum(deals_without_amount) as UInt64) as deals_without_amount,
     cast(sum(deals_without_rate) as UInt64) as deals_without_rate,
     now64(3, 'UTC') as refreshed_at
-from {{ ref('sales_by_month_records') }}
+from {{ ref('sales_by_month') }}
 group by tenant_id, month, department_id, manager_id, pipeline_id, is_future
+having won_deals > 0

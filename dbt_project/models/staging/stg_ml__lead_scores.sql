@@ -1,22 +1,7 @@
 -- Grain: one row per tenant, day of the score and open lead.
 select
-    tenant_id,
-    as_of,
-    lead_id,
-    horizon_days,
-    probability,
-    baseline_probability,
-    method,
-    priority,
-    age_days,
-    reasons,
-    reasons_ru,
-    reasons_en,
-    action,
-    action_ru,
-    action_en,
-    expected_value,
-    is_cold_start,
-    low_history,
-    model_id
-from {{ source('ml', 'lead_scores') }}
+    scores.tenant_id as tenant_id,
+    scores.as_of as as_of,
+    scores.lead_id as lead_id,
+    {{ scored_columns('scores') }}
+from {{ source('ml', 'lead_scores') }} as scores

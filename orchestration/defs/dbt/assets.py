@@ -3,7 +3,6 @@
 Pure builders of dbt's arguments belong here too. SQL belongs in `dbt_project/`.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +14,11 @@ from pydantic import Field
 
 from deploy.connections import connect_clickhouse
 from orchestration.dbt_failing_rows import with_failing_rows
-from orchestration.dbt_manifest import load_dbt_project
+from orchestration.dbt_manifest import keep_parsed_project, load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
 from orchestration.production_state import ProductionState, keep_production_state
-from orchestration.resources import PipelineResource, export_warehouse
+from orchestration.resources import PipelineResource, export_for_dbt
 
 _ROW_COUNT = "select total_rows from system.tables where database = {database:String} and name = {table:String}"
 _GROUPS = {
@@ -54,10 +53,9 @@ class DbtRunConfig(Config):
     full_refresh: bool = Field(default=False, description="Rebuild incremental models from scratch.")
 
 
-def build_arguments(*, as_of: datetime, full_refresh: bool) -> list[str]:
-    """Return dbt's command line for a build at the moment `as_of` (aware)."""
-    moment = as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps({"as_of": moment})]
+def build_arguments(*, full_refresh: bool) -> list[str]:
+    """Return dbt's command line for a build."""
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     return [*arguments, "--full-refresh"] if full_refresh else arguments
 
 
@@ -70,10 +68,10 @@ def warehouse_models(
 ) -> Iterator[Any]:
     """Build and test every model in dependency order."""
     settings = pipeline.settings()
-    export_warehouse(settings)
     record = context.instance.get_run_record_by_id(context.run_id)
     as_of = pipeline.run_moment(record.create_timestamp if record else datetime.now(UTC))
-    arguments = build_arguments(as_of=as_of, full_refresh=config.full_refresh)
+    export_for_dbt(settings, as_of)
+    arguments = build_arguments(full_refresh=config.full_refresh)
     # A backfill launched in the UI passes by the queue of `nightly` and `hourly`, and two builds of one table at once
     # would take each other's intermediate tables.
     with (
@@ -83,6 +81,7 @@ def warehouse_models(
         invocation = dbt.cli(arguments, context=context)
         client = connect_clickhouse(settings.clickhouse)
         yield from with_failing_rows(with_row_counts(invocation.stream(), client), client, invocation.target_path)
+        keep_parsed_project(invocation.target_path)
         # A failed build has raised by now; a part of the models is not the state of production.
         if context.selected_asset_keys == context.assets_def.keys:
             manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")

@@ -157,6 +157,12 @@ def _partitioned(name: str, specs: list[AssetSpec], *, checked: bool = True) -> 
     )
 
 
+_EVENTS = _marts(
+    "fct_deals", "fct_deal_outcomes", "fct_leads", "fct_deal_stage_entries", "fct_activities", "fct_messages",
+    "fct_deal_owner_changes",
+)  # fmt: skip
+
+
 @_partitioned("sales_forecast", _specs(_SALES, _marts("fct_deals", "fct_deal_outcomes", "fct_leads")))
 def sales_forecast(
     context: AssetExecutionContext,
@@ -175,7 +181,7 @@ def sales_forecast(
     yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_SALES))
 
 
-@_partitioned("quarter_forecast", _specs(_QUARTER, _marts("fct_deals", "fct_deal_outcomes", "fct_deal_stage_entries")))
+@_partitioned("quarter_forecast", _specs(_QUARTER, _EVENTS))
 def quarter_forecast(
     context: AssetExecutionContext,
     config: RefreshConfig,
@@ -208,12 +214,6 @@ def anomalies(
         return Task("anomalies", partial(read_anomaly_input, pictures=pictures), compute_anomalies)
 
     yield from refreshed(context, config, pipeline, ml_workers, task, tuple(_ANOMALIES))
-
-
-_EVENTS = _marts(
-    "fct_deals", "fct_deal_outcomes", "fct_leads", "fct_deal_stage_entries", "fct_activities", "fct_messages",
-    "fct_deal_owner_changes",
-)  # fmt: skip
 
 
 @_partitioned("training", _specs(_TRAINING, _EVENTS))

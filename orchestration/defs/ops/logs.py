@@ -11,6 +11,12 @@ loads = AssetSpec(
     group_name="ops",
     owners=["team:data"],
 )
+rule_outcomes = AssetSpec(
+    ["ops", "rule_outcomes"],
+    description="What each examination of the landed tables said of each rule, tenant by tenant.",
+    group_name="ops",
+    owners=["team:data"],
+)
 repairs = AssetSpec(
     ["ops", "reconciliation"],
     description="Comparisons of the replicas with the CRM, and what they repaired.",

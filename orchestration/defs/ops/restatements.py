@@ -54,7 +54,11 @@ def restatements(context: AssetExecutionContext, pipeline: PipelineResource) -> 
         table_lock(session.crm, session.warehouse, "restatement log", wait=WAIT_FOR_OTHERS),
     ):
         found = log_restatements(
-            session.warehouse, read_restated_marts(_manifest), tenants="analytics.dim_tenants", run_id=context.run_id
+            session.warehouse,
+            read_restated_marts(_manifest),
+            tenants="analytics.dim_tenants",
+            rebuilt_months="ops.rebuilt_months",
+            run_id=context.run_id,
         )
     return MaterializeResult(
         metadata={

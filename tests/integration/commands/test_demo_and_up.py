@@ -32,7 +32,8 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def first_demo(environment: dict[str, str]) -> str:
-    return run_demo(environment, "--deals", "600")
+    """Return what the first demo printed, in whose CRM a day passes: its "now" lies ahead of the clock."""
+    return run_demo(environment, "--deals", "600", "--days", "1")
 
 
 def run_demo(environment: dict[str, str], *arguments: str) -> str:
@@ -62,16 +63,17 @@ def test_the_demo_prints_five_reports_for_each_tenant(first_demo: str) -> None:
     assert "What next" in first_demo
 
 
-def test_a_second_demo_prints_the_same_numbers(environment: dict[str, str], first_demo: str) -> None:
-    second = run_demo(environment)
+def test_a_second_demo_prints_the_same_numbers_in_russian(environment: dict[str, str], first_demo: str) -> None:
+    second = run_demo(environment, "--language", "ru")
     assert "already filled" in second
-    assert reports_of(second) == reports_of(first_demo)
-
-
-def test_the_reports_exist_in_russian(environment: dict[str, str], first_demo: str) -> None:
-    russian = run_demo(environment, "--language", "ru")
     for title in ("Продажи по месяцам", "Активность менеджеров", "Лиды по источникам", "Воронка продаж"):
-        assert title in russian
+        assert title in second
+    assert digits_of(reports_of(second)) == digits_of(reports_of(first_demo))
+
+
+def digits_of(text: str) -> str:
+    """Return the digits alone: the languages differ in signs, spaces and words."""
+    return re.sub(r"\D", "", text)
 
 
 @pytest.fixture

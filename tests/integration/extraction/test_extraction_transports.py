@@ -20,7 +20,7 @@ from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill
 from deploy.embedded.postgres import start_postgres
 from deploy.settings import ClickHouseSettings, PostgresSettings
-from orchestration.extraction import copy_push, row_hash, transport
+from orchestration.extraction import copy_push, copy_stream, row_hash, transport
 from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.load import LoadResult, load_table
@@ -113,9 +113,12 @@ def pull(bench: Bench, mapping: Mapping, table: str, *, full: bool = False) -> L
 
 
 def copy(bench: Bench, mapping: Mapping, table: str, *, rows_hashed_by_us: bool = True) -> LoadResult:
-    """Load a table as if it were large."""
+    """Load a table as if it were large: in many blocks of several pieces each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transport, "LARGE_ROWS", 0)
+        patch.setattr(copy_stream, "PIECE_BYTES", 4_000)
+        patch.setattr(copy_push, "PIECE_BYTES", 4_000)
+        patch.setattr(copy_push, "_BLOCK_BYTES", 20_000)
         hashed: list[bool] = []
         patch.setattr(copy_push, "binary_query", lambda *given, **asked: note_hashed(hashed, *given, **asked))
         result = load_table(bench.crm, bench.warehouse, mapping, table, run_id="test", full=True, transport="auto")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -71,7 +70,6 @@ def build_models(clickhouse: ClickHouseSettings, folder: Path) -> None:
             str(Path(sys.executable).parent / "dbt"), "build", "--exclude-resource-type", "unit_test",
             "--project-dir", "dbt_project", "--profiles-dir", "dbt_project",
             "--target-path", str(folder), "--log-path", str(folder),
-            "--vars", json.dumps({"as_of": "2025-06-01T00:00:00Z"}),
         ],
         cwd=REPOSITORY,
         env={
@@ -80,6 +78,7 @@ def build_models(clickhouse: ClickHouseSettings, folder: Path) -> None:
             "CLICKHOUSE_PORT": str(clickhouse.port),
             "CLICKHOUSE_USER": clickhouse.username,
             "CLICKHOUSE_PASSWORD": clickhouse.password.get_secret_value(),
+            "DBT_AS_OF": "2025-06-01T00:00:00Z",
         },
         capture_output=True,
         text=True,

@@ -5,7 +5,6 @@ The nightly job itself belongs to `Company`.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from orchestration.extraction.mapping import load_mapping
 from orchestration.extraction.reconciliation import reconcile_table
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.source_catalog import Connection
+from orchestration.resources import now_for_dbt
 
 
 def extract(crm: Connection, warehouse: Warehouse) -> None:
@@ -31,22 +31,29 @@ def extract(crm: Connection, warehouse: Warehouse) -> None:
 
 def build(access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments: str) -> None:
     """Build all models without their tests."""
-    finished = subprocess.run(
+    finished = build_and_test(access, folder, as_of, *arguments, "--exclude-resource-type", "test")
+    assert finished.returncode == 0, finished.stdout[-4000:]
+
+
+def build_and_test(
+    access: ClickHouseSettings, folder: Path, as_of: datetime, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Build and test all models, or those that the arguments select; return how dbt ended."""
+    return subprocess.run(
         [
             str(Path(sys.executable).parent / "dbt"), "build", *arguments,
-            "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
+            "--exclude-resource-type", "unit_test",
             "--project-dir", "dbt_project", "--profiles-dir", "dbt_project",
             "--target-path", str(folder), "--log-path", str(folder),
-            "--vars", json.dumps({"as_of": as_of.isoformat()}),
         ],
         cwd=REPOSITORY,
         env={
             **os.environ,
             **access.environment(),
+            **now_for_dbt(as_of),
         },
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )  # fmt: skip
-    assert finished.returncode == 0, finished.stdout[-4000:]

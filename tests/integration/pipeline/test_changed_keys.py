@@ -6,6 +6,7 @@ its own, where it cannot hide that a smaller change was overlooked.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from deploy.settings import ClickHouseSettings, PostgresSettings
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.source_catalog import Connection
 from tests.integration.conftest import engine_folder
-from tests.integration.pipeline.building import build, extract
+from tests.integration.pipeline.building import build, build_and_test, extract
 from tests.integration.pipeline.conftest import create_database
 
 DEALS = 600
@@ -151,9 +152,19 @@ class Night:
     changed: bool
 
 
+@dataclass(frozen=True)
+class ChangingCompany:
+    """A company's CRM and its warehouse."""
+
+    crm: Connection
+    warehouse: Warehouse
+    access: ClickHouseSettings
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def nights(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Night]]:
-    """Return the nights of a company, each compared with a whole build."""
+def company(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingCompany]:
+    """Return a company whose models were built once."""
     folder = tmp_path_factory.mktemp("dbt")
     with engine_folder() as data, start_clickhouse(data, user="warehouse", password="warehouse-password") as server:
         access = ClickHouseSettings.model_validate(
@@ -165,32 +176,33 @@ def nights(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory)
             warehouse = Warehouse(client, crm="crm", ops="ops")
             extract(crm, warehouse)
             build(access, folder, TODAY)
-            yield {
-                title: live_through(
-                    crm,
-                    warehouse,
-                    access,
-                    folder,
-                    changes,
-                    TODAY + timedelta(days=5 if title in LATER else 0),
-                    BROKEN_OFF if title == "after builds that broke off" else (),
-                    PLAYED_DAYS if title == "played days" else 0,
-                )
-                for title, changes in NIGHTS.items()
-            }
+            yield ChangingCompany(crm, warehouse, access, folder)
+
+
+@pytest.fixture(scope="module")
+def nights(company: ChangingCompany) -> dict[str, Night]:
+    """Return the nights of the company, each compared with a whole build."""
+    return {
+        title: live_through(
+            company,
+            changes,
+            TODAY + timedelta(days=5 if title in LATER else 0),
+            BROKEN_OFF if title == "after builds that broke off" else (),
+            PLAYED_DAYS if title == "played days" else 0,
+        )
+        for title, changes in NIGHTS.items()
+    }
 
 
 def live_through(
-    crm: Connection,
-    warehouse: Warehouse,
-    access: ClickHouseSettings,
-    folder: Path,
+    company: ChangingCompany,
     changes: tuple[LiteralString, ...],
     as_of: datetime,
     broken_off: tuple[tuple[str, ...], ...],
     days: int,
 ) -> Night:
     """Change the CRM, build by changed keys, keep what came out, build whole, and compare."""
+    crm, warehouse, access, folder = company.crm, company.warehouse, company.access, company.folder
     for change in changes:
         written = crm.execute(change).rowcount
         assert written > 0, f"changed nothing: {change}"
@@ -272,3 +284,49 @@ def test_the_nights_are_built_by_changed_keys(nights: dict[str, Night], title: s
 def test_something_changed(nights: dict[str, Night], title: str) -> None:
     """Without this a night could agree because nothing happened."""
     assert nights[title].changed == (title != "nothing")
+
+
+# What stands between the activities of the CRM and their report.
+OF_ACTIVITIES = ("--select", "stg_crm__activities", "int_member_changes", "int_changed_activities", "fct_activities",
+    "int_changed_slices_of_manager_activity", "manager_activity")  # fmt: skip
+
+
+@pytest.mark.usefixtures("nights")
+def test_keys_that_only_wait_for_tests_are_not_built_again_and_are_tested(company: ChangingCompany) -> None:
+    """As with `hourly`, which tests nothing."""
+    client, as_of = company.warehouse.client, TODAY + timedelta(days=5)
+
+    def waiting() -> dict[str, bool]:
+        query = "select activity_id, is_new from staging.int_changed_activities where tenant_id != ''"
+        return dict(client.query(query).result_rows)
+
+    def duplicate(activity: str) -> None:
+        fact = "analytics.fct_activities"
+        client.command(f"insert into {fact} select * from {fact} where activity_id = '{activity}'")
+
+    def built_and_tested() -> subprocess.CompletedProcess[str]:
+        return build_and_test(company.access, company.folder, as_of, *OF_ACTIVITIES)
+
+    assert built_and_tested().returncode == 0
+    touched, other = (
+        str(key)
+        for (key,) in company.crm.execute("select id from activities where deleted_at is null order by id desc limit 2")
+    )
+    company.crm.execute("update activities set subject = 'again', updated_at = now() where id = %s", (int(touched),))
+    extract(company.crm, company.warehouse)
+    build(company.access, company.folder, as_of, *OF_ACTIVITIES)
+    assert waiting()[touched]
+    build(company.access, company.folder, as_of, *OF_ACTIVITIES)
+    assert waiting()[touched] is False
+    assert not any(waiting().values()) and other not in waiting()
+    # A row that was proven is not looked at again; the one that waits is, and goes on waiting.
+    duplicate(other)
+    duplicate(touched)
+    failed = built_and_tested()
+    assert failed.returncode == 1
+    assert "Got 1 result, configured to fail if != 0" in failed.stdout, failed.stdout[-4000:]
+    assert waiting()[touched] is False
+    client.command(f"delete from analytics.fct_activities where activity_id = '{touched}'")
+    assert built_and_tested().returncode == 0
+    build(company.access, company.folder, as_of, *OF_ACTIVITIES)
+    assert waiting() == {}

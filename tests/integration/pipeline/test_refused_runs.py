@@ -100,7 +100,7 @@ def test_an_unknown_time_zone_stops_the_run_by_name(small_company: Company) -> N
     assert "tenant 'volga': time zone 'Europe/Moskow' is unknown" in finished.stderr
     assert "Traceback" not in finished.stderr
     change(small_company, "update tenants set timezone = 'Europe/Moscow', updated_at = now() where id = 'volga'")
-    assert small_company.run().returncode == 0
+    assert small_company.run("hourly").returncode == 0
 
 
 def test_an_unmapped_status_stops_the_run_by_name(small_company: Company) -> None:

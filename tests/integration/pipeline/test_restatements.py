@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.integration.pipeline.conftest import Company, create_database
 STAGES = {"new": (10, "open"), "signed": (20, "won"), "lost": (30, "lost")}
 MARTS = read_restated_marts(load_dbt_project().manifest_path)
 CLOSED_BEFORE = "2026-06-01"
+BUILT = {"tenants": "analytics.dim_tenants", "rebuilt_months": "ops.rebuilt_months"}
 
 Sums = dict[tuple[str, str, str, str], Decimal]
 Logged = tuple[str, str, str, Decimal, Decimal, tuple[tuple[str, Decimal, Decimal, str], ...]]
@@ -229,7 +230,7 @@ def test_a_run_that_dies_neither_loses_nor_doubles_a_restatement(nights: Nights)
         reprice(client, kept, 2000 + deaths)
         Mortal.lives = deaths
         try:
-            found = log_restatements(Mortal(client), MARTS, tenants="analytics.dim_tenants", run_id="mortal")
+            found = log_restatements(Mortal(client), MARTS, **BUILT, run_id="mortal")
         except InterruptedError:
             deaths += 1
             if len(read_log(client)) != before:
@@ -270,22 +271,27 @@ def test_a_figure_that_is_watched_from_now_on_has_no_past(nights: Nights) -> Non
     warehouse = Warehouse(nights.client, ops="ops_of_fewer")
     nights.client.command("create database ops_of_fewer")
     fewer = tuple(mart for mart in MARTS if mart.mart == "sales_by_month")
-    narrow = type(fewer[0])(fewer[0].mart, fewer[0].records, ("won_deals",), ("pipeline_id",))
-    log_restatements(warehouse, (narrow,), tenants="analytics.dim_tenants", run_id="narrow")
-    assert log_restatements(warehouse, fewer, tenants="analytics.dim_tenants", run_id="wide") == []
+    narrow = replace(fewer[0], measures=("won_deals",), places=("pipeline_id",))
+    log_restatements(warehouse, (narrow,), **BUILT, run_id="narrow")
+    assert log_restatements(warehouse, fewer, **BUILT, run_id="wide") == []
     reprice(nights.client, nights.ids["kept"], 1001)
-    (found,) = log_restatements(warehouse, fewer, tenants="analytics.dim_tenants", run_id="wide again")
+    (found,) = log_restatements(warehouse, fewer, **BUILT, run_id="wide again")
     assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(1))
 
 
 def restate(warehouse: Warehouse) -> list[Restatement]:
-    return log_restatements(warehouse, MARTS, tenants="analytics.dim_tenants", run_id="by hand")
+    return log_restatements(warehouse, MARTS, **BUILT, run_id="by hand")
 
 
 def reprice(client: Client, deal_id: int, amount: int) -> None:
     """Give a deal another amount, as a build would."""
     statement = "alter table analytics.fct_deals update amount_base = {amount:Int64} where deal_id = {id:String}"
     client.command(statement, parameters={"amount": amount, "id": str(deal_id)}, settings={"mutations_sync": 2})
+    client.command(
+        "insert into ops.rebuilt_months select 'sales_by_month', tenant_id, month, now64(6, 'UTC') "
+        "from analytics.sales_by_month_records where record_id = {id:String}",
+        parameters={"id": str(deal_id)},
+    )
 
 
 def look_from(client: Client, day: str) -> None:

@@ -38,12 +38,13 @@ def landed(postgres: PostgresSettings, clickhouse: ClickHouseSettings) -> Iterat
         client.command(f"drop database {database}")
 
 
-@pytest.fixture(scope="module")
-def firm(
-    request: pytest.FixtureRequest, postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Company]:
-    """Return a company with a warehouse of its own, whose nightly job has run once."""
-    crm = create_database(postgres, f"firm_of_{request.node.path.stem}")
+@pytest.fixture(scope="session")
+def firm(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """Return a company with a warehouse of its own, whose nightly job has run once.
+
+    A test that changes the CRM ends with a night that succeeds: the next file reads the marts.
+    """
+    crm = create_database(postgres, "firm")
     with connect_postgres(crm) as connection:
         fill(connection, deals=DEALS, as_of=datetime.now(UTC))
     access: dict[str, Any] = {"username": "warehouse", "password": "warehouse-password"}

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.connections import connect_postgres
+from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill
 from deploy.embedded.clickhouse import start_clickhouse
 from deploy.embedded.clickhouse.reader import READER
 from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
 from deploy.superset.environment import embedded_variables, process_environment
 from deploy.superset.server import python, start_superset
+from orchestration.extraction.replica import Warehouse
+from tests.integration.superset.model_rows import fill_model_rows
 
 DEALS = 600
 # Of a page that may embed dashboards.
@@ -85,14 +87,14 @@ def running_stand(crm: PostgresSettings, folder: Path, home: Path, port: int) ->
             "SUPERSET_ALLOWED_ORIGINS": ORIGIN,
             "SUPERSET_REPORTS": "true",
         }
-        _build_the_marts(crm, variables)
+        _build_the_marts(crm, warehouse, variables)
         variables |= embedded_variables(variables)
         log = home / "superset.log"
         with start_superset(variables, log=log) as superset:
             yield Stand(superset.url, variables, warehouse, log)
 
 
-def _build_the_marts(crm: PostgresSettings, variables: dict[str, str]) -> None:
+def _build_the_marts(crm: PostgresSettings, warehouse: ClickHouseSettings, variables: dict[str, str]) -> None:
     as_of = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with connect_postgres(crm) as connection:
         fill(connection, seed=7, deals=DEALS, as_of=as_of)
@@ -106,3 +108,5 @@ def _build_the_marts(crm: PostgresSettings, variables: dict[str, str]) -> None:
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    with connect_clickhouse(warehouse, autogenerate_session_id=False) as client:
+        fill_model_rows(Warehouse(client), as_of.date())

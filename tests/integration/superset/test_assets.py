@@ -126,7 +126,7 @@ def test_a_chart_shows_the_figures_of_its_mart(
         assert len(shown) == min(len(expected), source.limit)
     for row in shown:
         group = tuple(row[dimension] for dimension in dimensions)
-        for figure in (*source.figures, *source.line):
+        for figure in source.all_figures:
             wanted = figure_of(figure, mart, expected[group], expected)
             assert_equal(row[figure], wanted, f"{name} {group} {figure}")
 
@@ -149,8 +149,7 @@ def groups_of(source: ChartSource, rows: Rows) -> Groups:
 
 def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
     if name in mart.measures:
-        known = [row[name] for row in group if row[name] is not None]
-        return sum(known) if known else None
+        return total(name, group)
     if name in mart.aggregates:
         aggregate = mart.aggregates[name]
         if aggregate.function is Function.MEDIAN:
@@ -159,9 +158,18 @@ def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
         each = [row[aggregate.column] for row in group]
         return max(each) if aggregate.function is Function.MAX else min(each)
     rate = mart.rates[name]
-    numerator = float(sum(row[rate.numerator] or 0 for row in group)) * rate.scale
-    denominator = float(sum(row[rate.denominator] or 0 for row in compared_rows(rate, group, groups)))
-    return numerator / denominator if denominator > 0 else None
+    numerator, denominator = total(rate.numerator, group), total(rate.denominator, compared_rows(rate, group, groups))
+    return (
+        float(numerator) * rate.scale / float(denominator)
+        if denominator and denominator > 0 and numerator is not None
+        else None
+    )
+
+
+def total(name: str, rows: Rows) -> Any:
+    """Return the sum of what is known, nothing where nothing is."""
+    known = [row[name] for row in rows if row[name] is not None]
+    return sum(known) if known or not rows else None
 
 
 def compared_rows(rate: Rate, group: Rows, groups: Groups) -> Rows:

@@ -15,7 +15,10 @@ ROWS_OF_A_KEY = {
     "stg_crm__deals": "deals",
     "stg_crm__leads": "leads",
     "stg_crm__activities": "activities",
+    "stg_crm__deal_stage_history": "deals",
+    "stg_crm__deal_owner_history": "deals",
     "fct_deal_stages": "deals",
+    "fct_deal_outcomes": "deals",
 }
 
 

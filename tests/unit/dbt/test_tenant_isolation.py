@@ -20,8 +20,11 @@ _JOIN = re.compile(
 )
 _GROUP = re.compile(r"\bgroup by\b(.*?)(?=\n\s*\)|\b(?:having|union|order by)\b|\{|\Z)", re.S)
 _WINDOW = re.compile(r"\bpartition by\b(.*?)(?=\border by\b|\))", re.S)
-# What no tenant owns: days of the calendar, countries, spellings and texts that analysts edit.
-SHARED = {"dim_dates", "source_groups", "business_calendar", "covered_years", "quality_issues", "numbers"}
+# What no tenant owns: days of the calendar, countries, spellings and texts that analysts edit, logs of whole replicas.
+SHARED = {
+    "dim_dates", "source_groups", "business_calendar", "covered_years", "quality_issues", "numbers",
+    "stg_ops__reconciliations", "stg_ops__rule_outcomes",
+}  # fmt: skip
 
 
 def crossings(sql: str) -> list[str]:

@@ -76,26 +76,34 @@ kept as (
     select
         tenant_id,
         activity_id,
-        slices_before
+        slices_before,
+        is_new
     from {{ as_built(
-        'int_changed_activities', 'tenant_id String, activity_id String, slices_before ' ~ slices_type()
+        'int_changed_activities', 'tenant_id String, activity_id String, is_new Bool, slices_before ' ~ slices_type()
     ) }}
-    where {{ news.keeps }} and tenant_id != ''
+    where tenant_id != '' and {{ news.keeps }}
 ),
 
 keys as (
     select
         tenant_id,
         activity_id,
+        max(is_new) as is_new,
         groupArrayArray(slices_before) as slices_before
     from (
         select
             tenant_id,
             activity_id,
-            cast([] as {{ slices_type() }}) as slices_before
+            cast([] as {{ slices_type() }}) as slices_before,
+            true as is_new
         from changed
         union all
-        select * from kept
+        select
+            tenant_id,
+            activity_id,
+            if({{ news.is_still_new }}, slices_before, []) as slices_before,
+            {{ news.is_still_new }} as is_new
+        from kept
     )
     group by tenant_id, activity_id
 )
@@ -103,10 +111,12 @@ keys as (
 select
     keys.tenant_id as tenant_id,
     keys.activity_id as activity_id,
+    keys.is_new as is_new,
     cast(
         arrayDistinct(
             arrayConcat(
-                keys.slices_before, if(activities.activity_id is null, [], {{ slices_of_activity('activities') }})
+                keys.slices_before,
+                if(not keys.is_new or activities.activity_id is null, [], {{ slices_of_activity('activities') }})
             )
         ) as {{ slices_type() }}
     ) as slices_before,
@@ -118,5 +128,6 @@ union all
 select
     '' as tenant_id,
     '' as activity_id,
+    false as is_new,
     cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

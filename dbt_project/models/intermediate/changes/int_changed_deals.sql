@@ -203,24 +203,34 @@ kept as (
     select
         tenant_id,
         deal_id,
-        slices_before
-    from {{ as_built('int_changed_deals', 'tenant_id String, deal_id String, slices_before ' ~ slices_type()) }}
-    where {{ news.keeps }} and tenant_id != ''
+        slices_before,
+        is_new
+    from {{ as_built(
+        'int_changed_deals', 'tenant_id String, deal_id String, is_new Bool, slices_before ' ~ slices_type()
+    ) }}
+    where tenant_id != '' and {{ news.keeps }}
 ),
 
 keys as (
     select
         tenant_id,
         deal_id,
+        max(is_new) as is_new,
         groupArrayArray(slices_before) as slices_before
     from (
         select
             tenant_id,
             deal_id,
-            cast([] as {{ slices_type() }}) as slices_before
+            cast([] as {{ slices_type() }}) as slices_before,
+            true as is_new
         from changed
         union all
-        select * from kept
+        select
+            tenant_id,
+            deal_id,
+            if({{ news.is_still_new }}, slices_before, []) as slices_before,
+            {{ news.is_still_new }} as is_new
+        from kept
     )
     group by tenant_id, deal_id
 )
@@ -228,9 +238,13 @@ keys as (
 select
     keys.tenant_id as tenant_id,
     keys.deal_id as deal_id,
+    keys.is_new as is_new,
     cast(
         arrayDistinct(
-            arrayConcat(keys.slices_before, if(deals.deal_id is null, [], {{ slices_of_deal('deals') }}))
+            arrayConcat(
+                keys.slices_before,
+                if(not keys.is_new or deals.deal_id is null, [], {{ slices_of_deal('deals') }})
+            )
         ) as {{ slices_type() }}
     ) as slices_before,
     {{ news.read_until }} as read_until
@@ -241,5 +255,6 @@ union all
 select
     '' as tenant_id,
     '' as deal_id,
+    false as is_new,
     cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

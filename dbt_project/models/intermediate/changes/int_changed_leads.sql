@@ -38,6 +38,7 @@ changed_deals as (
         tenant_id,
         deal_id
     from {{ ref('int_changed_deals') }}
+    where is_new
 ),
 
 built_deals as (
@@ -98,24 +99,34 @@ kept as (
     select
         tenant_id,
         lead_id,
-        slices_before
-    from {{ as_built('int_changed_leads', 'tenant_id String, lead_id String, slices_before ' ~ slices_type()) }}
-    where {{ news.keeps }} and tenant_id != ''
+        slices_before,
+        is_new
+    from {{ as_built(
+        'int_changed_leads', 'tenant_id String, lead_id String, is_new Bool, slices_before ' ~ slices_type()
+    ) }}
+    where tenant_id != '' and {{ news.keeps }}
 ),
 
 keys as (
     select
         tenant_id,
         lead_id,
+        max(is_new) as is_new,
         groupArrayArray(slices_before) as slices_before
     from (
         select
             tenant_id,
             lead_id,
-            cast([] as {{ slices_type() }}) as slices_before
+            cast([] as {{ slices_type() }}) as slices_before,
+            true as is_new
         from changed
         union all
-        select * from kept
+        select
+            tenant_id,
+            lead_id,
+            if({{ news.is_still_new }}, slices_before, []) as slices_before,
+            {{ news.is_still_new }} as is_new
+        from kept
     )
     group by tenant_id, lead_id
 )
@@ -123,9 +134,13 @@ keys as (
 select
     keys.tenant_id as tenant_id,
     keys.lead_id as lead_id,
+    keys.is_new as is_new,
     cast(
         arrayDistinct(
-            arrayConcat(keys.slices_before, if(leads.lead_id is null, [], {{ slices_of_lead('leads') }}))
+            arrayConcat(
+                keys.slices_before,
+                if(not keys.is_new or leads.lead_id is null, [], {{ slices_of_lead('leads') }})
+            )
         ) as {{ slices_type() }}
     ) as slices_before,
     {{ news.read_until }} as read_until
@@ -136,5 +151,6 @@ union all
 select
     '' as tenant_id,
     '' as lead_id,
+    false as is_new,
     cast([] as {{ slices_type() }}) as slices_before,
     {{ news.read_until }} as read_until

@@ -1,12 +1,4 @@
 -- Grain: tenant, dimension, member, model, cut-off and month: what each model of the newest forecast said of the past.
-with newest as (
-    select
-        tenant_id,
-        max(as_of) as as_of
-    from {{ ref('stg_ml__forecast_backtest') }}
-    group by tenant_id
-)
-
 select
     tried.tenant_id as tenant_id,
     cast(tried.as_of as Date32) as as_of,
@@ -14,6 +6,7 @@ select
     tried.member_id as member_id,
     {{ member_name('tried', 'members') }} as member_name,
     cast(tried.model as String) as model,
+    {{ said('model', 'tried.model') }},
     tried.origin as origin,
     tried.month as month,
     tried.horizon as horizon,
@@ -23,7 +16,6 @@ select
     tried.scaled_error as scaled_error,
     cast(coalesce(models.is_published, false) as Bool) as is_published
 from {{ ref('stg_ml__forecast_backtest') }} as tried
-inner join newest on tried.tenant_id = newest.tenant_id and tried.as_of = newest.as_of
 left join {{ ref('stg_ml__forecast_models') }} as models
     on
         tried.tenant_id = models.tenant_id
@@ -36,3 +28,4 @@ left join {{ ref('int_series_members') }} as members
         tried.tenant_id = members.tenant_id
         and tried.dimension = members.dimension
         and tried.member_id = members.member_id
+where {{ of_newest_day('tried', ref('stg_ml__forecast_backtest')) }}

@@ -1,22 +1,18 @@
 -- Grain: tenant, dimension, member and model of the newest forecast: every candidate with its error and weight.
-with newest as (
-    select
-        tenant_id,
-        max(as_of) as as_of
-    from {{ ref('stg_ml__forecast_models') }}
-    group by tenant_id
-)
-
 select
     models.tenant_id as tenant_id,
     cast(models.as_of as Date32) as as_of,
     cast(models.dimension as String) as dimension,
+    {{ said('split', 'models.dimension') }},
     models.member_id as member_id,
     {{ member_name('models', 'members') }} as member_name,
     cast(models.model as String) as model,
+    {{ said('model', 'models.model') }},
     models.is_published as is_published,
     cast(models.reason as String) as reason,
+    {{ said('chosen', 'models.reason') }},
     models.weight as weight,
+    cast(models.mase is not null as UInt64) as judged,
     models.mase as mase,
     models.naive_mase as naive_mase,
     models.naive_share as naive_share,
@@ -25,9 +21,9 @@ select
     models.cpu_seconds as cpu_seconds,
     models.failure as failure
 from {{ ref('stg_ml__forecast_models') }} as models
-inner join newest on models.tenant_id = newest.tenant_id and models.as_of = newest.as_of
 left join {{ ref('int_series_members') }} as members
     on
         models.tenant_id = members.tenant_id
         and models.dimension = members.dimension
         and models.member_id = members.member_id
+where {{ of_newest_day('models', ref('stg_ml__forecast_models')) }}

@@ -89,7 +89,9 @@ select
     known.actual as actual,
     cast(known.actual - known.forecast as Nullable(Decimal(18, 2))) as error,
     cast(abs(known.actual - known.forecast) as Nullable(Decimal(18, 2))) as absolute_error,
-    cast(known.actual between known.lower and known.upper as Nullable(Bool)) as is_covered
+    cast(known.actual between known.lower and known.upper as Nullable(Bool)) as is_covered,
+    cast(known.actual is not null as UInt64) as facts,
+    cast(coalesce(is_covered, false) as UInt64) as facts_covered
 from known
 left join {{ ref('int_series_members') }} as members
     on

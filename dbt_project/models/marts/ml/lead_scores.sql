@@ -1,35 +1,17 @@
 -- Grain: tenant and open lead on the newest day that was scored.
-with newest as (
-    select
-        tenant_id,
-        max(as_of) as as_of
-    from {{ ref('stg_ml__lead_scores') }}
-    group by tenant_id
-)
-
 select
     scores.tenant_id as tenant_id,
     cast(scores.as_of as Date32) as as_of,
     scores.lead_id as lead_id,
-    coalesce(leads.source_id, {{ none_member() }}) as source_id,
-    coalesce(leads.source_name, {{ none_member() }}) as source_name,
-    coalesce(leads.department_id, {{ none_member() }}) as department_id,
-    coalesce(leads.manager_id, {{ none_member() }}) as manager_id,
-    coalesce(leads.manager_name, {{ none_member() }}) as manager_name,
-    scores.horizon_days as horizon_days,
-    scores.probability as probability,
-    scores.baseline_probability as baseline_probability,
-    cast(scores.method as String) as method,
-    cast(scores.priority as String) as priority,
-    scores.age_days as age_days,
-    scores.reasons_ru as reasons_ru,
-    scores.reasons_en as reasons_en,
-    scores.action_ru as action_ru,
-    scores.action_en as action_en,
-    scores.expected_value as expected_value,
-    scores.is_cold_start as is_cold_start,
-    scores.low_history as low_history,
-    scores.model_id as model_id
+    {{ or_none('leads.source_id') }} as source_id,
+    {{ or_none('leads.source_name') }} as source_name,
+    {{ or_none('leads.department_id') }} as department_id,
+    {{ or_none('leads.department_name') }} as department_name,
+    {{ or_none('leads.manager_id') }} as manager_id,
+    {{ or_none('leads.manager_name') }} as manager_name,
+    {{ said('priority', 'scores.priority') }},
+    cast(1 as UInt64) as leads,
+    {{ scored_columns('scores') }}
 from {{ ref('stg_ml__lead_scores') }} as scores
-inner join newest on scores.tenant_id = newest.tenant_id and scores.as_of = newest.as_of
 left join {{ ref('fct_leads') }} as leads on scores.tenant_id = leads.tenant_id and scores.lead_id = leads.lead_id
+where {{ of_newest_day('scores', ref('stg_ml__lead_scores')) }}

@@ -1,28 +1,22 @@
 -- Grain: tenant, subject, method and bin of the newest scores.
-with newest_days as (
-    select
-        tenant_id,
-        subject,
-        max(as_of) as as_of
-    from {{ ref('stg_ml__model_reliability') }}
-    group by tenant_id, subject
-)
-
 select
-    newest.tenant_id as tenant_id,
-    cast(newest.as_of as Date32) as as_of,
-    cast(newest.subject as String) as subject,
-    newest.model_id as model_id,
-    cast(newest.method as String) as method,
-    newest.bin as bin,
-    newest.lower as lower,
-    newest.upper as upper,
-    newest.mean_probability as mean_probability,
-    newest.observed_rate as observed_rate,
-    newest.n as n
-from {{ ref('stg_ml__model_reliability') }} as newest
-inner join newest_days
+    {{ of_model('reports') }},
+    cast(reports.method as String) as method,
+    cast(coalesce(quality.is_published, false) as Bool) as is_published,
+    reports.bin as bin,
+    reports.lower as lower,
+    reports.upper as upper,
+    concat(toString(round(100 * reports.lower)), '–', toString(round(100 * reports.upper)), ' %') as chances,
+    cast(reports.n * reports.mean_probability as Float64) as promised,
+    cast(reports.n * reports.observed_rate as Float64) as came_true,
+    reports.mean_probability as mean_probability,
+    reports.observed_rate as observed_rate,
+    reports.n as n
+from {{ ref('stg_ml__model_reliability') }} as reports
+left join {{ ref('stg_ml__model_quality') }} as quality
     on
-        newest.tenant_id = newest_days.tenant_id
-        and newest.subject = newest_days.subject
-        and newest.as_of = newest_days.as_of
+        reports.tenant_id = quality.tenant_id
+        and reports.as_of = quality.as_of
+        and reports.subject = quality.subject
+        and reports.method = quality.method
+where {{ of_newest_day('reports', ref('stg_ml__model_reliability'), ['subject']) }}

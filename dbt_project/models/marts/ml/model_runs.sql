@@ -6,6 +6,8 @@ select
     run_id,
     cast(status as String) as status,
     error,
+    cast(1 as UInt64) as runs,
+    cast(status = 'failed' as UInt64) as failures,
     rows_written,
     data_hash,
     versions,

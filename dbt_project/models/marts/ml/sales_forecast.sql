@@ -1,12 +1,4 @@
 -- Grain: tenant, dimension, member, month ahead and confidence: what the tenant's newest forecast published.
-with newest as (
-    select
-        tenant_id,
-        max(as_of) as as_of
-    from {{ ref('stg_ml__sales_forecast') }}
-    group by tenant_id
-)
-
 select
     forecasts.tenant_id as tenant_id,
     cast(forecasts.as_of as Date32) as as_of,
@@ -25,10 +17,9 @@ select
     forecasts.is_intermittent as is_intermittent,
     forecasts.history_months as history_months
 from {{ ref('stg_ml__sales_forecast') }} as forecasts
-inner join newest on forecasts.tenant_id = newest.tenant_id and forecasts.as_of = newest.as_of
 left join {{ ref('int_series_members') }} as members
     on
         forecasts.tenant_id = members.tenant_id
         and forecasts.dimension = members.dimension
         and forecasts.member_id = members.member_id
-where forecasts.is_published
+where forecasts.is_published and {{ of_newest_day('forecasts', ref('stg_ml__sales_forecast')) }}

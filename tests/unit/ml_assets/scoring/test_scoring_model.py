@@ -310,7 +310,7 @@ def test_priorities_reasons_and_actions(scored_leads: ScoringResult, scored_deal
 
 
 def test_win_chances_are_about_the_days_that_are_left(events: SalesEvents) -> None:
-    chances = win_chances(events, QUICK)
+    chances = win_chances(events, NOW)
     soon, late = chances(NOW, NOW + pd.Timedelta(days=10)), chances(NOW, NOW + pd.Timedelta(days=60))
     assert soon.index.equals(late.index)
     assert soon.mean() < late.mean()

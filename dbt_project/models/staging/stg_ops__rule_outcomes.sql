@@ -1,0 +1,10 @@
+-- Grain: one row per examination of a replica and rule.
+select
+    table_name,
+    suite,
+    rule,
+    severity,
+    broken_by_tenant,
+    skipped,
+    examined_at
+from {{ source('ops', 'rule_outcomes') }}
