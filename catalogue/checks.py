@@ -94,7 +94,9 @@ def _members(model: ModelRead) -> Iterator[Mistake]:
             continue
         if column.declared.kind != "dimension" or column.declared.format is not Format.TEXT:
             yield model.mistake(place, "only a dimension of text has members", "remove them")
-        for language in LANGUAGES if isinstance(members, dict) else ():
+        if not isinstance(members, dict):
+            continue
+        for language in LANGUAGES:
             counts = Counter(text.said_in(language) for text in members.values())
             for text in (text for text, count in counts.items() if count > 1):
                 yield model.mistake(place, f"'{text}' is said of several values", "readers could not tell them apart")

@@ -49,7 +49,9 @@ select
     coalesce(touches.overdue_tasks, 0) as overdue_tasks,
     greatest(
         dateDiff(
-            'day', greatest(deals.created_day, coalesce(touches.last_activity_day, deals.created_day)), tenants.as_of_day
+            'day',
+            greatest(deals.created_day, coalesce(touches.last_activity_day, deals.created_day)),
+            tenants.as_of_day
         ),
         0
     ) as untouched_days,

@@ -1,6 +1,6 @@
--- Grain: one row per tenant: what happened on its local day so far, beside what has happened by now on a usual day. Today is
--- read from the replicas, so it follows each load within seconds and does not wait for the models; the rules are those of
--- the facts.
+-- Grain: one row per tenant: what happened on its local day so far, beside what has happened by now on a
+-- usual day. Today is read from the replicas, so it follows each load within seconds and does not wait for
+-- the models; the rules are those of the facts.
 with recently as (
     -- Every tenant's today began after this moment.
     select now64(6, 'UTC') - interval 2 day as moment

@@ -298,7 +298,7 @@ def test_keys_that_only_wait_for_tests_are_not_built_again_and_are_tested(compan
 
     def waiting() -> dict[str, bool]:
         query = "select activity_id, is_new from staging.int_changed_activities where tenant_id != ''"
-        return dict(client.query(query).result_rows)
+        return {activity: is_new for activity, is_new in client.query(query).result_rows}
 
     def duplicate(activity: str) -> None:
         fact = "analytics.fct_activities"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -35,9 +36,9 @@ def frames(stand: Stand) -> Frames:
 
 def of(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
     """Return the rows that hold these values."""
-    for name, value in columns.items():
-        frame = frame[frame[name] == value]
-    return frame
+    conditions = [frame[name] == value for name, value in columns.items()]
+    chosen: pd.DataFrame = frame[np.logical_and.reduce(conditions)]
+    return chosen
 
 
 def newest(frame: pd.DataFrame) -> pd.DataFrame:

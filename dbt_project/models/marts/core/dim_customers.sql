@@ -1,5 +1,5 @@
--- Grain: one row per live company and contact person of a tenant, and one for (none): whoever may buy. The manager is the
--- owner of the company in the CRM; a person has none.
+-- Grain: one row per live company and contact person of a tenant, and one for (none): whoever may buy. The
+-- manager is the owner of the company in the CRM; a person has none.
 select
     companies.tenant_id as tenant_id,
     'company' as customer_kind,

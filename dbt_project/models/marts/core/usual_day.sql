@@ -1,5 +1,6 @@
--- Grain: tenant, weekday, quarter of an hour: what had happened by its beginning on a usual day, the median of the last
--- eight days of that weekday before the as-of day. Days before the tenant's first take no part; fewer than four: no row.
+-- Grain: tenant, weekday, quarter of an hour: what had happened by its beginning on a usual day, the median
+-- of the last eight days of that weekday before the as-of day. Days before the tenant's first take no part;
+-- fewer than four: no row.
 with days as (
     select
         tenants.tenant_id as tenant_id,

@@ -40,7 +40,9 @@ select
     cast(events.is_alert and not coalesce(feedback.is_false_positive, false) as Bool) as is_alert,
     events.told_by as told_by,
     cast(events.told_by = '' as Bool) as is_told_here,
-    cast(if(feedback.event_id != '', feedback.is_false_positive, events.is_false_positive) as Bool) as is_false_positive,
+    cast(
+        if(feedback.event_id != '', feedback.is_false_positive, events.is_false_positive) as Bool
+    ) as is_false_positive,
     coalesce(feedback.marked_by, '') as marked_by,
     events.explanation_en as explanation_en,
     events.explanation_ru as explanation_ru

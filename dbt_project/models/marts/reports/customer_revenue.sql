@@ -1,5 +1,6 @@
--- Grain: tenant, month, customer, manager (current owner) with department, pipeline. Won deals of the as-of month and of
--- the eleven before it, up to the as-of day. The rank is the customer's in the whole tenant over these twelve months.
+-- Grain: tenant, month, customer, manager (current owner) with department, pipeline. Won deals of the as-of
+-- month and of the eleven before it, up to the as-of day. The rank is the customer's in the whole tenant over
+-- these twelve months.
 with sales as (
     select
         deals.tenant_id as tenant_id,

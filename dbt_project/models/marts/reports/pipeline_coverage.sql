@@ -1,5 +1,6 @@
--- Grain: tenant, month, manager with department: open deals expected to close in it beside what is left of its plan.
--- From the first month of the as-of quarter to eleven months after the as-of month. A view, as the chances of winning are.
+-- Grain: tenant, month, manager with department: open deals expected to close in it beside what is left of
+-- its plan. From the first month of the as-of quarter to eleven months after the as-of month. A view, as the
+-- chances of winning are.
 {{ config(materialized='view') }}
 with parts as (
     select
