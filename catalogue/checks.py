@@ -9,6 +9,7 @@ from typing import Final
 
 from catalogue.declaration import ComparedWith, Function, RateDeclared
 from catalogue.formats import Format
+from catalogue.members import NamesOf
 from catalogue.mistakes import Mistake
 from catalogue.reading import ModelRead
 from catalogue.texts import LANGUAGES
@@ -94,7 +95,7 @@ def _members(model: ModelRead) -> Iterator[Mistake]:
             continue
         if column.declared.kind != "dimension" or column.declared.format is not Format.TEXT:
             yield model.mistake(place, "only a dimension of text has members", "remove them")
-        if not isinstance(members, dict):
+        if isinstance(members, NamesOf):
             continue
         for language in LANGUAGES:
             counts = Counter(text.said_in(language) for text in members.values())

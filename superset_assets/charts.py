@@ -194,8 +194,6 @@ def _axis(source: ChartSource, mart: Mart) -> Params:
         "metrics": list(source.figures),
         "x_axis_time_format": time_format or "smart_date",
         "tooltipTimeFormat": TIME_FORMATS.get(format_, "smart_date"),
-        # An axis of time leaves out the names of its first and its newest month.
-        "xAxisForceCategorical": format_ is Format.MONTH,
         "x_axis_sort_asc": True,
         "y_axis_format": _format(source.figures[0], mart),
         "rich_tooltip": True,
