@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,9 +35,10 @@ def frames(stand: Stand) -> Frames:
 
 def of(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
     """Return the rows that hold these values."""
-    conditions = [frame[name] == value for name, value in columns.items()]
-    chosen: pd.DataFrame = frame[np.logical_and.reduce(conditions)]
-    return chosen
+    chosen = pd.Series(True, index=frame.index)
+    for name, value in columns.items():
+        chosen &= frame[name] == value
+    return frame.loc[chosen]
 
 
 def newest(frame: pd.DataFrame) -> pd.DataFrame:
