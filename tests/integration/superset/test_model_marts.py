@@ -38,11 +38,13 @@ def of(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
     chosen = pd.Series(True, index=frame.index)
     for name, value in columns.items():
         chosen &= frame[name] == value
-    return frame.loc[chosen]
+    found: pd.DataFrame = frame[chosen]
+    return found
 
 
 def newest(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["as_of"] == frame["as_of"].max()]
+    found: pd.DataFrame = frame[frame["as_of"] == frame["as_of"].max()]
+    return found
 
 
 def months(frame: pd.DataFrame, column: str) -> dict[str, float]:
