@@ -1,4 +1,4 @@
-"""Dashboards as code: `python -m superset_assets validate|diff|push|pull|impact`. docs/superset.md explains.
+"""Dashboards as code: `python -m superset_assets COMMAND`. docs/superset.md explains.
 
 validate  what is wrong with the files, without a server
 diff      what a push would change in Superset
@@ -7,25 +7,34 @@ refresh   make Superset ask the warehouse anew for every chart; the nightly run 
 pull      the files of a dashboard, or of a copy that somebody has edited in Superset
 impact    which charts and dashboards read a mart, or a column of it
 exposures write the dashboards as exposures of dbt
+screenshots a picture of every dashboard, as one person sees it
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
+from catalogue.access import AccessError, Identity, shipped_access
 from catalogue.entries import Catalogue
 from catalogue.loading import load_catalogue
 from catalogue.mistakes import CatalogueError
-from deploy.settings import SettingsError
+from catalogue.texts import LANGUAGES
+from deploy.browser import BrowserMissing, require_chromium
+from deploy.settings import SettingsError, load_report_settings, load_superset_settings
 from deploy.superset.server import SupersetStartError
 from superset_assets.bundle import Bundle, build_bundle
+from superset_assets.dashboard_page import DashboardError
+from superset_assets.devtools import BrowserError
 from superset_assets.exposures import EXPOSURES, exposures, find_stale_exposures
 from superset_assets.identity import dashboard_slug
 from superset_assets.impact import impact_of
 from superset_assets.problems import AssetsError
 from superset_assets.pulling import pull, write
+from superset_assets.screenshots import DESK, PHONE, shots
 from superset_assets.server_process import SupersetRefused, ask, superset_variables
 from superset_assets.sources import Sources, read_sources
 from superset_assets.translations import SOURCE_LANGUAGE
@@ -47,7 +56,15 @@ def main() -> int:
     except (AssetsError, CatalogueError) as error:
         print(error, file=sys.stderr)
         return 1
-    except (SettingsError, SupersetRefused, SupersetStartError) as error:
+    except (
+        AccessError,
+        BrowserError,
+        BrowserMissing,
+        DashboardError,
+        SettingsError,
+        SupersetRefused,
+        SupersetStartError,
+    ) as error:
         return _fail(str(error))
 
 
@@ -65,6 +82,8 @@ def _without_a_server(arguments: argparse.Namespace, sources: Sources, catalogue
 def _with_a_server(arguments: argparse.Namespace, sources: Sources, catalogue: Catalogue, bundle: Bundle) -> int:
     if arguments.command == "pull":
         return _pull(arguments.dashboard, arguments.copy, sources, catalogue)
+    if arguments.command == "screenshots":
+        return _screenshots(arguments, sources)
     if arguments.command == "refresh":
         print(f"{ask('refresh', superset_variables())['datasets']} datasets will be read anew")
         return 0
@@ -104,6 +123,28 @@ def _pull(name: str, copy: str | None, sources: Sources, catalogue: Catalogue) -
     return 0
 
 
+def _screenshots(arguments: argparse.Namespace, sources: Sources) -> int:
+    variables = superset_variables()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for shot in shots(
+        load_superset_settings(variables),
+        require_chromium(load_report_settings(variables).chromium),
+        Identity(arguments.role, arguments.tenant, arguments.person),
+        arguments.dashboard or sources.dashboards,
+        now=datetime.now(UTC),
+        languages=[arguments.language] if arguments.language else LANGUAGES,
+        screen=PHONE if arguments.phone else DESK,
+    ):
+        path = arguments.output / f"{shot.name}{'-phone' if arguments.phone else ''}.png"
+        path.write_bytes(shot.picture)
+        print(path, *(f"(no rows: {title})" for title in shot.empty), flush=True)
+        for line in shot.errors:
+            failed = True
+            print(f"error: {shot.name}: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
 def _print_changes(answer: dict[str, Any]) -> int:
     lines = [f"+ {path}" for path in answer["created"]]
     lines += [f"~ {path}: {', '.join(fields)}" for path, fields in answer["changed"].items()]
@@ -131,6 +172,15 @@ def _parse_arguments() -> argparse.Namespace:
     pulled = commands.add_parser("pull", help="bring a dashboard that was edited in Superset back into the files")
     pulled.add_argument("dashboard", help="name of its file, for example summary")
     pulled.add_argument("--from", dest="copy", help="last part of the address of the copy that was edited")
+    roles = [key for key, role in shipped_access().roles.items() if role.crm_roles]
+    pictures = commands.add_parser("screenshots", help="a picture of every dashboard, as one person sees it")
+    pictures.add_argument("dashboard", nargs="*", help="names of files, for example summary; by default all")
+    pictures.add_argument("--tenant", required=True, help="id of the tenant")
+    pictures.add_argument("--role", choices=roles, default="director")
+    pictures.add_argument("--person", default="report", help="id in the CRM; of a manager, whose rows are shown")
+    pictures.add_argument("--language", choices=LANGUAGES, help="by default every one")
+    pictures.add_argument("--phone", action="store_true", help=f"on a screen of {PHONE.width} by {PHONE.height} pixels")
+    pictures.add_argument("--output", type=Path, required=True, help="folder to write to")
     commands.add_parser("exposures", help="write the dashboards as exposures of dbt")
     impact = commands.add_parser("impact", help="which charts and dashboards read a mart")
     impact.add_argument("mart")

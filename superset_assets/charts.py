@@ -186,13 +186,16 @@ def _edge(column: str, label: str, mart: Mart) -> Params:
 
 def _axis(source: ChartSource, mart: Mart) -> Params:
     """Return what charts with an axis share."""
-    time_format = _AXIS_FORMATS.get(mart.dimensions[source.x or ""].format)
+    format_ = mart.dimensions[source.x or ""].format
+    time_format = _AXIS_FORMATS.get(format_)
     return {
         "x_axis": source.x,
         "groupby": list(source.by),
         "metrics": list(source.figures),
         "x_axis_time_format": time_format or "smart_date",
-        "tooltipTimeFormat": TIME_FORMATS.get(mart.dimensions[source.x or ""].format, "smart_date"),
+        "tooltipTimeFormat": TIME_FORMATS.get(format_, "smart_date"),
+        # An axis of time leaves out the names of its first and its newest month.
+        "xAxisForceCategorical": format_ is Format.MONTH,
         "x_axis_sort_asc": True,
         "y_axis_format": _format(source.figures[0], mart),
         "rich_tooltip": True,
@@ -263,12 +266,10 @@ def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
         "show_labels": True,
         "labels_outside": True,
         "label_line": True,
-        "label_type": "percent",
-        "show_labels_threshold": 3,
+        "label_type": "key_percent",
+        "show_labels_threshold": 1,
         "number_format": _format(source.figures[0], mart),
-        "show_legend": True,
-        "legendType": "scroll",
-        "legendOrientation": "bottom",
+        "show_legend": False,
     }
 
 

@@ -23,6 +23,8 @@ from superset_assets.devtools import Page, open_page
 from superset_assets.tokens import mint_sign_on_token
 
 _TIMEOUT_SECONDS = 60
+# A cold page on a busy machine; who waits for a dashboard that is broken sees its error long before.
+_DRAWN_SECONDS = 240
 _COOKIE = "session"
 # A chart is there once it has something in it and nothing spins; and the page once it has not changed for a moment,
 # since charts are drawn some time after their data came.
@@ -114,7 +116,12 @@ def show(page: Page, address: str, session: str) -> None:
     base = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(address))
     page.call("Network.setCookie", name=_COOKIE, value=session, url=base, httpOnly=True)
     page.call("Page.navigate", url=address)
-    page.wait_for(_LOADED, seconds=_TIMEOUT_SECONDS, what="the dashboard's charts were not drawn")
+    wait_until_drawn(page)
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Return once every chart of the dashboard is drawn. Raises BrowserError if that takes too long."""
+    page.wait_for(_LOADED, seconds=_DRAWN_SECONDS, what="the dashboard's charts were not drawn")
 
 
 def sign_on(settings: SupersetSettings, base: str, identity: Identity, language: str, now: datetime) -> str:

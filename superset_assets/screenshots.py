@@ -6,7 +6,6 @@ which words are names of the company's own is judged by the caller, who knows th
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +14,23 @@ from typing import Any, Final
 from catalogue.access import Identity
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.settings import SupersetSettings
-from superset_assets.dashboard_page import ALL_IN_SIGHT, show, sign_on
+from superset_assets.dashboard_page import ALL_IN_SIGHT, show, sign_on, wait_until_drawn
 from superset_assets.devtools import Page, open_page
 from superset_assets.identity import dashboard_slug
 
-WIDTH: Final = 1280
-PHONE_WIDTH: Final = 390
-_HEIGHT: Final = 900
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a dashboard is looked at on; sizes in CSS pixels."""
+
+    width: int
+    height: int
+    is_phone: bool
+
+
+DESK: Final = Screen(1280, 900, is_phone=False)
+PHONE: Final = Screen(390, 844, is_phone=True)
+_USER_AGENT_OF_PHONE: Final = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36"
 
 # What charts write on their canvases; a page has no other trace of it.
 _KEEP_DRAWN_TEXTS: Final = """
@@ -32,6 +41,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
   return fillText.call(this, text, ...rest);
 };
 """
+_HEIGHT: Final = "Math.ceil(Math.max(document.documentElement.scrollHeight, document.body.scrollHeight))"
 _FOUND: Final = """
 (() => {
   const charts = [...document.querySelectorAll('[data-test="chart-grid-component"]')];
@@ -44,7 +54,6 @@ _FOUND: Final = """
       || [...chart.querySelectorAll('.slice_container')].every(part =>
         !part.innerText.trim() && !part.querySelector('canvas, svg'))).map(title),
     texts: [...document.body.innerText.split('\\n'), ...window.crmDrawn].map(text => text.trim()).filter(Boolean),
-    height: Math.ceil(Math.max(document.documentElement.scrollHeight, document.body.scrollHeight)),
     width: Math.ceil(document.documentElement.scrollWidth),
   };
 })()
@@ -89,9 +98,9 @@ def shots(
     *,
     now: datetime,
     languages: Iterable[LanguageCode] = LANGUAGES,
-    width: int = WIDTH,
+    screen: Screen = DESK,
 ) -> Iterator[Shot]:
-    """Yield every dashboard in every language as that person sees it in a window of `width` CSS pixels.
+    """Yield every dashboard in every language as that person sees it on that screen.
 
     Raises:
         DashboardError: Superset is not there, or the person may not see a dashboard.
@@ -99,23 +108,34 @@ def shots(
     """
     base = f"http://127.0.0.1:{settings.port}"
     names = list(dashboards)
-    with open_page(chromium, width=width, height=_HEIGHT) as page:
+    with open_page(chromium, width=screen.width, height=screen.height) as page:
+        if screen.is_phone:
+            page.call("Emulation.setUserAgentOverride", userAgent=_USER_AGENT_OF_PHONE)
+        _resize(page, screen, screen.height)
         page.call("Page.addScriptToEvaluateOnNewDocument", source=ALL_IN_SIGHT + _KEEP_DRAWN_TEXTS)
         for language in languages:
             session = sign_on(settings, base, identity, language, now)
             for name in names:
                 show(page, f"{base}/superset/dashboard/{dashboard_slug(name, language)}/", session)
-                yield _shot(page, name, language, width)
+                yield _shot(page, name, language, screen)
 
 
-def _shot(page: Page, name: str, language: LanguageCode, width: int) -> Shot:
+def _resize(page: Page, screen: Screen, height: int) -> None:
+    size = {"width": screen.width, "height": height, "deviceScaleFactor": 2 if screen.is_phone else 1}
+    page.call("Emulation.setDeviceMetricsOverride", **size, mobile=screen.is_phone)
+
+
+def _shot(page: Page, name: str, language: LanguageCode, screen: Screen) -> Shot:
+    # A part of the page that is out of the window would be a blank in the picture.
+    _resize(page, screen, page.value(_HEIGHT))
+    wait_until_drawn(page)
     found: Mapping[str, Any] = page.value(_FOUND)
-    area = {"x": 0, "y": 0, "width": width, "height": found["height"], "scale": 1}
-    taken = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=area)
+    picture = page.screenshot()
+    _resize(page, screen, screen.height)
     return Shot(
         dashboard=name,
         language=language,
-        picture=base64.b64decode(taken["data"]),
+        picture=picture,
         charts=tuple(found["charts"]),
         errors=tuple(found["errors"]),
         empty=tuple(found["empty"]),

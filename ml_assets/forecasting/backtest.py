@@ -6,6 +6,7 @@ Weights and verdicts drawn from it belong in `combination`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,6 +61,23 @@ class Trials:
         """
         off = forecast[:steps] - self.actual(cut, steps)
         return float(np.sqrt(np.mean(off**2))) if self.squared else float(np.mean(np.abs(off)))
+
+    def mean_error(self, forecasts: Mapping[int, Prediction], config: ForecastConfig) -> float:
+        """Mean error of one model's forecasts, given by cut-off, in the unit of the series.
+
+        All months that are judged count alike, but for those after a cut-off that had much less history than there is
+        now: what a model could do with twelve months tells little of what it does with thirty. So a cut-off counts by
+        the share of today's history that it had, to the power of `ForecastConfig.verdict_power`; from
+        `ForecastConfig.verdict_enough` months on, more history makes no difference.
+        """
+        errors = [self.error(found.mean, cut, len(found.mean)) for cut, found in forecasts.items()]
+        months = len(self.values)
+        enough = min(months, config.verdict_enough)
+        says = [
+            len(found.mean) * (min(months - cut, enough) / enough) ** config.verdict_power
+            for cut, found in forecasts.items()
+        ]
+        return float(np.average(errors, weights=says))
 
     def steps(self, cut: int) -> int:
         """How many months after a cut-off are judged."""

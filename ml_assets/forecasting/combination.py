@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ml_assets.forecasting.backtest import NAIVE, Trials
-from ml_assets.forecasting.candidates import Prediction, Values
+from ml_assets.forecasting.candidates import SEASON, Prediction, Values
 from ml_assets.forecasting.config import ForecastConfig
 
 COMBINATION = "combination"
@@ -26,6 +26,8 @@ _USUAL_ERRORS = {
     "arima": (0.96, 0.81), "prophet": (1.11, 0.89), "structural": (0.77, 0.70),
 }  # fmt: skip
 _SHORT, _LONG = 30, 90
+# With one year known and not yet two, the other candidates carry no season: they would repeat one level several times.
+_KNOW_A_YOUNG_SEASON = (NAIVE, "structural")
 _CALIBRATED_AT = 0.95
 _NARROWEST = 0.3
 
@@ -41,7 +43,8 @@ class Verdict:
         widening: the factor of the 95 % band.
         naive_share: how much of the seasonal naive forecast is in it, 0 to 1.
         weights: of the candidates in the combination; they sum to 1.
-        error, naive_error: mean errors over the cut-offs, in units of MASE; None without a backtest.
+        error, naive_error: mean errors over the cut-offs (see `Trials.mean_error`), in units of MASE; None without a
+            backtest.
     """
 
     model: str
@@ -56,10 +59,16 @@ class Verdict:
 
 def weights_at(trials: Trials, cut: int, config: ForecastConfig) -> dict[str, float]:
     """Weights of the candidates from what was known at a cut-off (0: now); they sum to 1."""
-    found = {}
-    for name, at in trials.predictions:
-        if at == cut:
-            found[name] = 1 / (_expected_error(trials, name, cut, config) + config.weight_floor) ** config.weight_power
+    names = [name for name, at in trials.predictions if at == cut]
+    known = len(trials.values) - cut
+    young = SEASON <= known < 2 * SEASON and set(_KNOW_A_YOUNG_SEASON) <= set(names)
+    power = between_short_and_long(config.weight_power, known)
+    found = {
+        name: 0.0
+        if young and name not in _KNOW_A_YOUNG_SEASON
+        else 1 / (_expected_error(trials, name, cut, config) + config.weight_floor) ** power
+        for name in names
+    }
     total = sum(found.values())
     return {name: weight / total for name, weight in found.items()}
 
@@ -92,14 +101,15 @@ def between_short_and_long(known: tuple[float, float], months: int) -> float:
 
 def combine(trials: Trials, cut: int, config: ForecastConfig, naive_share: float = 0.0) -> Prediction:
     """The weighted mean of the candidates at a cut-off, with a share of the seasonal naive forecast mixed in."""
-    weights = weights_at(trials, cut, config)
-    naive = trials.predictions[NAIVE, cut]
-    mean, sd = naive_share * naive.mean, naive_share * naive.sd
-    for name, weight in weights.items():
+    mean, sd = np.zeros(1), np.zeros(1)
+    for name, weight in weights_at(trials, cut, config).items():
         found = trials.predictions[name, cut]
-        mean = mean + (1 - naive_share) * weight * found.mean
-        sd = sd + (1 - naive_share) * weight * found.sd
-    return Prediction(mean, sd)
+        mean, sd = mean + weight * found.mean, sd + weight * found.sd
+    return _mixed(Prediction(mean, sd), trials.predictions[NAIVE, cut], naive_share)
+
+
+def _mixed(found: Prediction, naive: Prediction, share: float) -> Prediction:
+    return Prediction((1 - share) * found.mean + share * naive.mean, (1 - share) * found.sd + share * naive.sd)
 
 
 def judge(trials: Trials, config: ForecastConfig) -> Verdict:
@@ -109,24 +119,21 @@ def judge(trials: Trials, config: ForecastConfig) -> Verdict:
     if not trials.cuts:
         return Verdict(NAIVE, "too_short_to_backtest", naive, config.usual_widening[0], 1.0, weights, None, None)
     scale = trials.scale()
-    naive_error = _mean_error(trials, {cut: trials.predictions[NAIVE, cut] for cut in trials.cuts}) / scale
+    naive_past = {cut: trials.predictions[NAIVE, cut] for cut in trials.cuts}
+    naive_error = trials.mean_error(naive_past, config) / scale
+    free = {cut: combine(trials, cut, config) for cut in (0, *trials.cuts)}
     first_error = None
     for share in config.naive_shares:
-        past = {cut: combine(trials, cut, config, share) for cut in trials.cuts}
-        error = _mean_error(trials, past) / scale
+        past = {cut: _mixed(free[cut], naive_past[cut], share) for cut in trials.cuts}
+        error = trials.mean_error(past, config) / scale
         first_error = error if first_error is None else first_error
         # A gain within rounding is none: a constant series has nothing to beat.
         if error < naive_error - 1e-9:
             model, reason = (CAUTIOUS, "beats_naive_when_mixed") if share else (COMBINATION, "beats_seasonal_naive")
-            found = combine(trials, 0, config, share)
+            found = _mixed(free[0], naive, share)
             return Verdict(model, reason, found, _widening(trials, past, config), share, weights, error, naive_error)
-    past = {cut: trials.predictions[NAIVE, cut] for cut in trials.cuts}
-    widening = _widening(trials, past, config)
+    widening = _widening(trials, naive_past, config)
     return Verdict(NAIVE, "not_better_than_seasonal_naive", naive, widening, 1.0, weights, first_error, naive_error)
-
-
-def _mean_error(trials: Trials, past: dict[int, Prediction]) -> float:
-    return float(np.mean([trials.error(found.mean, cut, len(found.mean)) for cut, found in past.items()]))
 
 
 def _widening(trials: Trials, past: dict[int, Prediction], config: ForecastConfig) -> float:

@@ -24,8 +24,12 @@ class ForecastConfig:
         more_origins: cut-offs besides, where the history is short: few of the others leave enough to learn from there.
         more_origins_below: a history with fewer months than this counts as short for that.
         backtest_months: months that each cut-off is judged on, at most.
-        weight_power, weight_floor: the weight of a model is 1 / (its error + floor) ** power.
+        weight_power, weight_floor: the weight of a model is 1 / (its error + floor) ** power, the power with a short
+            history and with a long one (see `between_short_and_long`).
         prior_origins: how many cut-offs the usual error of a model counts for beside its own; 0 ignores it.
+        verdict_power: how much more the cut-offs with more history count in the verdict; 0 counts their months alike.
+        verdict_enough: months of history from which on more of it makes no cut-off count more (see
+            `Trials.mean_error`).
         naive_shares: shares of the seasonal naive forecast that are mixed in, in this order, until the gate is passed.
         usual_widening: by how much the bands of a combination are usually too narrow at 95 %, with a short history and
             with a long one (see `between_short_and_long`).
@@ -50,10 +54,12 @@ class ForecastConfig:
     more_origins: tuple[int, ...] = (15, 21)
     more_origins_below: int = 48
     backtest_months: int = 6
-    weight_power: float = 3.0
+    weight_power: tuple[float, float] = (3.0, 5.0)
     weight_floor: float = 0.05
     prior_origins: float = 2.0
-    naive_shares: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+    verdict_power: float = 6.0
+    verdict_enough: int = 36
+    naive_shares: tuple[float, ...] = tuple(percent / 100 for percent in range(0, 100, 5))
     usual_widening: tuple[float, float] = (1.25, 1.05)
     widening_origins: float = 20.0
     low_history_months: int = 24

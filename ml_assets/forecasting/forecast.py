@@ -103,7 +103,9 @@ def forecast_sales(
     found = [forecast_series(series, settings) for series in build_series(sales, as_of, dimensions, settings)]
     points = _reconciled(found, settings)
     forecasts = [row for each in found for row in _forecast_rows(each, points[each.series.key], as_of, settings)]
-    models = pd.DataFrame([row for each in found for row in _model_rows(each, as_of)], columns=list(MODEL_COLUMNS))
+    models = pd.DataFrame(
+        [row for each in found for row in _model_rows(each, as_of, settings)], columns=list(MODEL_COLUMNS)
+    )
     run = _run_row(found, as_of, settings, dimensions)
     run |= {"seconds": time.monotonic() - started, "cpu_seconds": cpu_seconds() - cpu_started}
     return ForecastResult(
@@ -247,9 +249,9 @@ def _backtest_rows(each: SeriesForecast, as_of: date, config: ForecastConfig) ->
     return rows
 
 
-def _model_rows(each: SeriesForecast, as_of: date) -> list[dict[str, object]]:
+def _model_rows(each: SeriesForecast, as_of: date, config: ForecastConfig) -> list[dict[str, object]]:
     trials, verdict = each.trials, each.verdict
-    errors = {name: _mase(trials, name) for name in trials.names} | {COMBINATION: verdict.error}
+    errors = {name: _mase(trials, name, config) for name in trials.names} | {COMBINATION: verdict.error}
     if verdict.model == CAUTIOUS:
         errors[CAUTIOUS] = verdict.error
         errors.pop(COMBINATION)
@@ -274,13 +276,9 @@ def _reason(each: SeriesForecast, name: str) -> str:
     return "failed" if name in each.trials.failures else "candidate"
 
 
-def _mase(trials: Trials, name: str) -> float | None:
-    errors = [
-        trials.error(found.mean, cut, len(found.mean))
-        for (model, cut), found in trials.predictions.items()
-        if model == name and cut
-    ]
-    return float(np.mean(errors)) / trials.scale() if errors else None
+def _mase(trials: Trials, name: str, config: ForecastConfig) -> float | None:
+    past = {cut: found for (model, cut), found in trials.predictions.items() if model == name and cut}
+    return trials.mean_error(past, config) / trials.scale() if past else None
 
 
 def _run_row(

@@ -212,10 +212,10 @@ class _Stream:
         self.room(data.shape[0])[self.end : self.end + data.shape[0]] = data
         self.end += data.shape[0]
 
-    def take(self) -> Bytes:
+    def take(self) -> memoryview:
         """Return the bytes, which are overwritten by the next ones, and start anew."""
         end, self.end = self.end, 0
-        return self._data[:end]
+        return self._data[:end].data
 
 
 class _Column:
@@ -285,14 +285,12 @@ class _Encoder:
 
     def take(self) -> bytes:
         """Return the block of the rows that have been added, and start another one."""
-        parts = [_length(len(self._all)) + _length(self._waiting)]
+        parts: list[bytes | memoryview] = [_length(len(self._all)) + _length(self._waiting)]
+        for column in self._all:
+            for stream in column.streams:
+                parts += [stream.head, stream.take()]
         self._waiting = 0
-        return b"".join(
-            [
-                *parts,
-                *(part for column in self._all for stream in column.streams for part in (stream.head, stream.take())),
-            ]
-        )
+        return b"".join(parts)
 
     def _versions(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.int64]:
         values = np.zeros(starts.shape[1], np.int64)

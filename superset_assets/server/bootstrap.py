@@ -71,7 +71,7 @@ def _keep_operator(password: str) -> None:
     user = security_manager.find_user(username=OPERATOR)
     if user is None:
         role = security_manager.find_role("Admin")
-        security_manager.add_user(OPERATOR, "Operator", "", "admin@localhost", [role], password=password)
+        security_manager.add_user(OPERATOR, "CRM", "Analytics", "admin@localhost", [role], password=password)
     elif not check_password_hash(user.password, password):
         security_manager.reset_password(user.id, password)
 

@@ -168,6 +168,6 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:
     """Change what no setting changes, before the first request."""
     keep_aliases_apart()
     fit_phones(app)
-    complete_the_russian_pack()
+    complete_the_russian_pack(app)
     if _reports.scheduled:
         print_scheduled_dashboards()

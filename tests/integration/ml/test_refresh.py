@@ -31,6 +31,7 @@ _PLAN = ForecastPlan(
     ForecastConfig(
         horizon=3, candidates=("seasonal_naive", "drift"), origins=(3, 6), more_origins=(), confidences=(0.8, 0.95)
     ),
+    learnt_chances=False,
     pictures=False,
 )
 SALES: Task[Any] = Task("sales_forecast", partial(read_sales_input, plan=_PLAN), compute_sales)

@@ -279,19 +279,38 @@ def test_a_figure_that_is_watched_from_now_on_has_no_past(nights: Nights) -> Non
     assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(1))
 
 
+def test_only_months_that_were_built_anew_are_compared(nights: Nights) -> None:
+    warehouse, kept = Warehouse(nights.client), nights.ids["kept"]
+    restate(warehouse)
+    reprice(nights.client, kept, 1500)
+    (found,) = restate(warehouse)
+    assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(499))
+    set_amount(nights.client, kept, 1600)
+    assert restate(warehouse) == []
+    # A whole build tells no months: all are compared.
+    nights.client.command("insert into ops.rebuilt_months values ('sales_by_month', '', '1900-01-01', now64(6, 'UTC'))")
+    (found,) = restate(warehouse)
+    assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(100))
+
+
 def restate(warehouse: Warehouse) -> list[Restatement]:
     return log_restatements(warehouse, MARTS, **BUILT, run_id="by hand")
 
 
 def reprice(client: Client, deal_id: int, amount: int) -> None:
-    """Give a deal another amount, as a build would."""
-    statement = "alter table analytics.fct_deals update amount_base = {amount:Int64} where deal_id = {id:String}"
-    client.command(statement, parameters={"amount": amount, "id": str(deal_id)}, settings={"mutations_sync": 2})
+    """Give a deal another amount, as a build would, which logs the month."""
+    set_amount(client, deal_id, amount)
     client.command(
         "insert into ops.rebuilt_months select 'sales_by_month', tenant_id, month, now64(6, 'UTC') "
         "from analytics.sales_by_month_records where record_id = {id:String}",
         parameters={"id": str(deal_id)},
     )
+
+
+def set_amount(client: Client, deal_id: int, amount: int) -> None:
+    """Give a deal another amount in its fact."""
+    statement = "alter table analytics.fct_deals update amount_base = {amount:Int64} where deal_id = {id:String}"
+    client.command(statement, parameters={"amount": amount, "id": str(deal_id)}, settings={"mutations_sync": 2})
 
 
 def look_from(client: Client, day: str) -> None:

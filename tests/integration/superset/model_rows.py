@@ -42,7 +42,8 @@ def _frames(warehouse: Warehouse, tenant: str, day: date, night: int) -> dict[st
     ids = {
         table: [row[0] for row in warehouse.rows(query, tenant=tenant)]
         for table, query in {
-            "companies": "select company_id from analytics.dim_companies where tenant_id = {tenant:String} order by 1",
+            "companies": "select customer_id from analytics.dim_customers "
+            "where tenant_id = {tenant:String} and customer_kind = 'company' order by 1",
             "leads": "select lead_id from analytics.fct_leads where tenant_id = {tenant:String} order by 1 limit 40",
             "deals": "select deal_id from analytics.fct_deals where tenant_id = {tenant:String} order by 1 limit 40",
         }.items()

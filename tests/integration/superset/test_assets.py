@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from catalogue.declaration import ComparedWith, Function
-from catalogue.entries import Catalogue, Mart, Rate
+from catalogue.entries import Catalogue, Dimension, Mart, Rate
 from catalogue.loading import load_catalogue
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.connections import connect_clickhouse
@@ -120,7 +120,7 @@ def test_a_chart_shows_the_figures_of_its_mart(
     assert answer["status"] == "success"
     shown = answer["data"]
     mart = CATALOGUE.marts[source.mart]
-    expected = groups_of(source, rows[source.mart])
+    expected = groups_of(source, mart, rows[source.mart], language)
     dimensions = [*([source.x] if source.x else []), *source.by]
     if dimensions:
         assert len(shown) == min(len(expected), source.limit)
@@ -131,8 +131,8 @@ def test_a_chart_shows_the_figures_of_its_mart(
             assert_equal(row[figure], wanted, f"{name} {group} {figure}")
 
 
-def groups_of(source: ChartSource, rows: Rows) -> Groups:
-    """Return the rows that take part, by the values of the dimensions shown."""
+def groups_of(source: ChartSource, mart: Mart, rows: Rows, language: LanguageCode) -> Groups:
+    """Return the rows that take part, by the values of the dimensions shown, in the words of the language."""
     dimensions = [*([source.x] if source.x else []), *source.by]
     groups: Groups = defaultdict(list)
     if not dimensions:
@@ -143,8 +143,13 @@ def groups_of(source: ChartSource, rows: Rows) -> Groups:
             for column, value in source.where.items()
         )
         if chosen:
-            groups[tuple(as_json(row[dimension]) for dimension in dimensions)].append(row)
+            groups[tuple(as_shown(row[name], mart.dimensions[name], language) for name in dimensions)].append(row)
     return groups
+
+
+def as_shown(value: Any, dimension: Dimension, language: LanguageCode) -> Any:
+    text = dimension.members.get(value) if isinstance(value, str) else None
+    return getattr(text, language) if text else as_json(value)
 
 
 def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
@@ -159,11 +164,8 @@ def figure_of(name: str, mart: Mart, group: Rows, groups: Groups) -> Any:
         return max(each) if aggregate.function is Function.MAX else min(each)
     rate = mart.rates[name]
     numerator, denominator = total(rate.numerator, group), total(rate.denominator, compared_rows(rate, group, groups))
-    return (
-        float(numerator) * rate.scale / float(denominator)
-        if denominator and denominator > 0 and numerator is not None
-        else None
-    )
+    known = numerator is not None and denominator is not None and denominator > 0
+    return float(numerator) * rate.scale / float(denominator) if known else None
 
 
 def total(name: str, rows: Rows) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 from catalogue.access import Identity
 from catalogue.entries import Catalogue
+from catalogue.formats import Format
 from catalogue.loading import load_catalogue
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.browser import require_chromium
@@ -20,16 +21,19 @@ from deploy.connections import connect_clickhouse
 from deploy.settings import load_superset_settings
 from orchestration.dbt_manifest import load_dbt_project
 from superset_assets.bundle import build_bundle
-from superset_assets.screenshots import WIDTH, Shot, shots
+from superset_assets.screenshots import DESK, Shot, shots
 from superset_assets.server_process import ask
 from superset_assets.sources import Sources, read_sources
 from superset_assets.translations import translator
 from tests.integration.superset.stand import Stand
 
 TENANT = "volga"
-# Names of programs and of this one, formats of files, and what Superset leaves in English everywhere.
-SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc"}
+# Names of programs and of this one, formats of files, of measures of models, and what Superset leaves in English.
+SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets"}
 WORDS: dict[LanguageCode, str] = {"en": r"[А-Яа-яЁё]{2,}", "ru": r"[A-Za-z]{2,}"}
+
+# The tenant's currency is the rouble.
+MONEY: dict[LanguageCode, str] = {"en": r"₽\d", "ru": r"\d\u00a0₽"}
 
 load_dbt_project()
 SOURCES: Sources = read_sources()
@@ -99,6 +103,12 @@ def words_of(texts: Iterable[str], pattern: str) -> frozenset[str]:
     return frozenset(word.casefold() for text in texts for word in re.findall(pattern, text))
 
 
+def shows_money(name: str) -> bool:
+    chart = SOURCES.charts[name]
+    mart = CATALOGUE.marts[chart.mart]
+    return any(mart.figures[figure].format is Format.MONEY for figure in (*chart.figures, *chart.line))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", SOURCES.dashboards)
 def test_a_dashboard_is_fit_to_be_seen(
@@ -113,6 +123,8 @@ def test_a_dashboard_is_fit_to_be_seen(
     assert sorted(shot.charts) == sorted(titles)
     assert not shot.errors
     assert not {title for title in shot.empty if titles[title] not in without_rows}
-    assert shot.content_width <= WIDTH
+    assert shot.content_width <= DESK.width
+    if any(shows_money(chart) for title, chart in titles.items() if title not in shot.empty):
+        assert any(re.search(MONEY[language], text) for text in shot.texts)
     foreign = words_of(shot.texts, WORDS[language]) - names - SAME_IN_BOTH
     assert not foreign, {word: [text for text in shot.texts if word in text.casefold()][:3] for word in foreign}

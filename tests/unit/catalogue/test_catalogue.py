@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from catalogue.entries import Catalogue, Mart
-from catalogue.expressions import expression
+from catalogue.expressions import expression, members_expression
 from catalogue.formats import Format, Unit
 from catalogue.loading import build_catalogue, load_catalogue
 from catalogue.mistakes import CatalogueError
@@ -154,6 +154,16 @@ def catalogue() -> Catalogue:
             lambda _, columns: columns["deals"]["label"].update(en="VISITS"),
             "report.deals.meta.label.en: 'VISITS' is the label of another column too. Do: give each",
         ),
+        (
+            lambda _, columns: columns["deals"].update(members={"1": {"en": "one", "ru": "один"}}),
+            "report.deals.meta.members: only a dimension of text has members. Do: remove them",
+        ),
+        (
+            lambda _, columns: columns["stage"].update(
+                members={"a": {"en": "A", "ru": "этап"}, "b": {"en": "B", "ru": "этап"}}
+            ),
+            "report.stage.meta.members: 'этап' is said of several values. Do: readers could not tell them apart",
+        ),
         (lambda meta, _: meta.update(records_of="other"), "report.meta.records_of: 'other' is no mart with roles"),
     ],
 )
@@ -187,6 +197,27 @@ def test_what_is_declared_is_what_readers_get() -> None:
     assert mart.figures["deals"].format.unit is Unit.PIECE
     assert mart.rates["mean_days"].of(86_400, 2) == 0.5
     assert mart.rates["mean_days"].of(86_400, 0) is None
+
+
+def test_readers_see_the_words_of_a_coded_value_and_every_other_value_as_it_is() -> None:
+    declared = manifest()
+    columns = declared["nodes"]["model.report"]["columns"]
+    columns["stage"]["config"]["meta"]["members"] = {"won": {"en": "Won", "ru": "Победа 'за нами'"}}
+    stage = build_catalogue(declared).marts["report"].dimensions["stage"]
+    assert [stage.said(value, "ru") for value in ("won", "(none)", "лид")] == ["Победа 'за нами'", "(нет)", "лид"]
+    assert members_expression(stage, "en") == "transform(`stage`, ['won'], ['Won'], `stage`)"
+    russian = members_expression(stage, "ru")
+    assert russian == r"transform(`stage`, ['(none)', 'won'], ['(нет)', 'Победа \'за нами\''], `stage`)"
+
+
+def test_names_of_the_catalogue_itself_need_no_words_of_their_own() -> None:
+    declared = manifest()
+    columns = declared["nodes"]["model.report"]["columns"]
+    columns["stage"]["config"]["meta"]["members"] = "figures"
+    stage = build_catalogue(declared).marts["report"].dimensions["stage"]
+    assert [stage.said(value, "ru") for value in ("deals", "mean_days")] == ["deals (ru)", "Среднее"]
+    columns["stage"]["config"]["meta"]["members"] = "marts"
+    assert build_catalogue(declared).marts["report"].dimensions["stage"].said("report", "en") == "Report"
 
 
 def test_every_report_is_whole(catalogue: Catalogue) -> None:

@@ -5,11 +5,11 @@ select
     cast(scores.as_of as Date32) as as_of,
     cast(scores.customer_kind as String) as customer_kind,
     scores.customer_id as customer_id,
-    coalesce(nullIf(companies.company_name, ''), scores.customer_id) as customer_name,
-    {{ or_none('companies.department_id') }} as department_id,
-    {{ or_none('companies.department_name') }} as department_name,
-    {{ or_none('companies.manager_id') }} as manager_id,
-    {{ or_none('companies.manager_name') }} as manager_name,
+    coalesce(nullIf(customers.customer_name, ''), scores.customer_id) as customer_name,
+    {{ or_none('customers.department_id') }} as department_id,
+    {{ or_none('customers.department_name') }} as department_name,
+    {{ or_none('customers.manager_id') }} as manager_id,
+    {{ or_none('customers.manager_name') }} as manager_name,
     scores.horizon_days as horizon_days,
     scores.silent_until as silent_until,
     cast(1 as UInt64) as customers,
@@ -34,9 +34,9 @@ select
     scores.low_history as low_history,
     scores.model_id as model_id
 from {{ ref('stg_ml__churn_scores') }} as scores
-left join {{ ref('dim_companies') }} as companies
+left join {{ ref('dim_customers') }} as customers
     on
-        scores.tenant_id = companies.tenant_id
-        and scores.customer_kind = 'company'
-        and scores.customer_id = companies.company_id
+        scores.tenant_id = customers.tenant_id
+        and scores.customer_kind = customers.customer_kind
+        and scores.customer_id = customers.customer_id
 where {{ of_newest_day('scores', ref('stg_ml__churn_scores')) }}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ml_assets.forecasting.backtest import NAIVE, run_trials
-from ml_assets.forecasting.candidates import CANDIDATES, History, Values, predict
+from ml_assets.forecasting.backtest import NAIVE, Trials, run_trials
+from ml_assets.forecasting.candidates import CANDIDATES, History, Prediction, Values, predict
 from ml_assets.forecasting.combination import (
     COMBINATION,
     between_short_and_long,
@@ -113,11 +113,74 @@ def test_whatever_is_published_beat_the_naive_forecast_or_is_it() -> None:
         values = np.random.default_rng(seed).lognormal(4, 0.4, 36)
         trials = run_trials(values, QUICK.candidates, QUICK)
         verdict = judge(trials, QUICK)
-        errors = {
-            share: np.mean([trials.error(combine(trials, c, QUICK, share).mean, c, min(c, 6)) for c in trials.cuts])
-            for share in (verdict.naive_share, 1.0)
-        }
-        assert verdict.model == NAIVE or errors[verdict.naive_share] < errors[1.0]
+        says = np.array([min(c, 6) * ((36 - c) / 36) ** QUICK.verdict_power for c in trials.cuts])
+
+        def error(share: float, trials: Trials = trials, says: Values = says) -> float:
+            past = [trials.error(combine(trials, c, QUICK, share).mean, c, min(c, 6)) for c in trials.cuts]
+            return float(np.sum(says * past) / says.sum())
+
+        assert verdict.model == NAIVE or error(verdict.naive_share) < error(1.0)
+        # No smaller share of the naive forecast would have done.
+        smaller = [share for share in QUICK.naive_shares if share < verdict.naive_share]
+        assert all(error(share) >= error(1.0) - 1e-9 for share in smaller)
+
+
+def test_a_cut_off_with_more_history_says_more() -> None:
+    def error(months: int, cuts: dict[int, float], **settings: float) -> float:
+        trials = Trials(np.zeros(months), tuple(cuts), False)
+        wrong_by = {cut: Prediction(np.full(min(cut, 6), off), np.ones(min(cut, 6))) for cut, off in cuts.items()}
+        return trials.mean_error(wrong_by, replace(QUICK, **settings))  # type: ignore[arg-type]
+
+    # Of 36 months, five sixths were known at one cut-off and a half at the other: to the power of one that is 5 to 3.
+    assert error(36, {6: 0.0, 18: 8.0}, verdict_power=1) == pytest.approx(3)
+    assert error(36, {6: 0.0, 18: 8.0}, verdict_power=0) == pytest.approx(4)
+    assert error(36, {6: 0.0, 18: 8.0}) < 1
+    # More than enough was known at both; three months count half as much as six.
+    assert error(120, {6: 0.0, 18: 8.0}) == pytest.approx(4)
+    assert error(120, {3: 9.0, 6: 0.0}) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("months", "young"), [(11, False), (12, True), (23, True), (24, False)])
+def test_between_one_and_two_years_only_models_with_a_season_have_weight(months: int, young: bool) -> None:
+    trials = run_trials(seasonal(months, 3), QUICK.candidates, QUICK)
+    weights = weights_at(trials, 0, QUICK)
+
+    assert {"drift", "ets"} <= set(trials.names)
+    weighted = {name for name, weight in weights.items() if weight}
+    assert weighted == ({NAIVE, "structural"} if young else set(trials.names))
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_a_young_season_is_not_flattened() -> None:
+    off = {}
+    for name in (COMBINATION, "ets"):
+        errors = []
+        for seed in range(10):
+            values = seasonal(26, seed)
+            trials = run_trials(values[:20], ForecastConfig().candidates, replace(QUICK, origins=(3, 6)))
+            found = trials.predictions[name, 0] if name == "ets" else combine(trials, 0, QUICK)
+            errors.append(np.mean(np.abs(found.mean - values[20:])))
+        off[name] = np.mean(errors)
+
+    assert off[COMBINATION] < 0.75 * off["ets"]
+
+
+def test_without_a_structural_model_all_young_candidates_have_weight() -> None:
+    trials = run_trials(seasonal(18, 3), ("drift", "ets"), QUICK)
+
+    assert all(weight > 0 for weight in weights_at(trials, 0, QUICK).values())
+
+
+def test_weights_are_sharper_where_more_is_known() -> None:
+    def ratio(months: int) -> float:
+        values = seasonal(months, 4)
+        trials = Trials(values, (), False, {(name, 0): predict(name, History(values), 6) for name in (NAIVE, "drift")})
+        weights = weights_at(trials, 0, QUICK)
+        return weights[NAIVE] / weights["drift"]
+
+    # Nothing has been tested, so the errors are the usual ones: 0.97 and 1.25 with a short history, 1.07 and 1.23.
+    assert ratio(30) == pytest.approx((1.30 / 1.02) ** 3)
+    assert ratio(90) == pytest.approx((1.28 / 1.12) ** 5)
 
 
 def test_a_verdict_at_a_cut_off_does_not_see_what_came_after() -> None:

@@ -117,6 +117,22 @@ def test_the_other_frames_say_how_it_came_about(result: ForecastResult) -> None:
     assert len(result.runs.iloc[0]["data_hash"]) == 64
 
 
+def test_the_error_of_a_model_is_that_of_its_backtest(result: ForecastResult) -> None:
+    past, models = (rows[rows["dimension"] == "tenant"] for rows in (result.backtest, result.models))
+    by_origin = past.groupby(["model", "origin"])["absolute_error"].agg(["sum", "size"]).reset_index()
+    # Of the 39 whole months, so many were known; more than 36 count as 36.
+    back = by_origin["origin"].map(lambda origin: (AS_OF.year - origin.year) * 12 + AS_OF.month - 1 - origin.month)
+    say = (np.minimum(39 - back, 36) / 36) ** QUICK.verdict_power
+    sums = by_origin.assign(off=by_origin["sum"] * say, months=by_origin["size"] * say).groupby("model").sum("off")
+    expected = sums["off"] / sums["months"]
+    found = models.set_index("model")["mase"].astype(float)
+
+    assert {"seasonal_naive", "ets", "structural"} <= set(found.index)
+    # Both in units of the seasonal naive error, whose own unit is the same for all.
+    ratios = found / found["seasonal_naive"]
+    assert ratios.to_dict() == pytest.approx((expected / expected["seasonal_naive"])[found.index].to_dict())
+
+
 def test_what_is_dated_later_changes_nothing() -> None:
     sales = sales_of()
     later = sales[sales["month"] >= "2026-05-01"].assign(

@@ -316,6 +316,22 @@ def test_win_chances_are_about_the_days_that_are_left(events: SalesEvents) -> No
     assert soon.mean() < late.mean()
 
 
+def test_win_chances_of_an_earlier_day_know_nothing_of_what_came_after(events: SalesEvents) -> None:
+    earlier, end = NOW - pd.DateOffset(months=3), NOW - pd.Timedelta(days=30)
+    before = win_chances(events, NOW)(earlier, end)
+    later = events.deals["created_at"] >= earlier
+    closed = pd.to_datetime(events.deals["closed_at"]) >= earlier
+    changed = replace(
+        events,
+        deals=events.deals.assign(
+            outcome=events.deals["outcome"].mask(closed, "lost"),
+            amount_base=events.deals["amount_base"].mask(later, 1e6),
+        ),
+    )
+    assert before.between(0, 1).all() and before.nunique() > 10
+    pd.testing.assert_series_equal(win_chances(changed, NOW)(earlier, end), before)
+
+
 def test_odd_data_never_raises(events: SalesEvents) -> None:
     odd = replace(
         events,
