@@ -39,7 +39,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 def run(command: list[str], environment: dict[str, str], code: int = 0) -> str:
     finished = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert finished.returncode == code, finished.stdout + finished.stderr
     return finished.stdout + finished.stderr

@@ -43,7 +43,7 @@ def run_demo(environment: dict[str, str], *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1200,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -34,7 +34,7 @@ def run(settings: PostgresSettings | None, *arguments: str, **variables: str) ->
         env={**environment, "AS_OF": AS_OF.isoformat(), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

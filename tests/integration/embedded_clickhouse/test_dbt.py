@@ -89,7 +89,7 @@ def build(project: Path, server: RunningClickHouse) -> None:
     command = [sys.executable, "-m", "dbt.cli.main", "build", "--project-dir", str(project)]
     ended = subprocess.run(
         [*command, "--project-dir", str(project), "--profiles-dir", str(project), "--no-use-colors"],
-        env={**os.environ, **variables}, cwd=project, capture_output=True, text=True, timeout=300,
+        env={**os.environ, **variables}, cwd=project, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout
     assert "ERROR=0" in ended.stdout and "SKIP=0" in ended.stdout

@@ -82,7 +82,7 @@ def build_models(clickhouse: ClickHouseSettings, folder: Path) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout

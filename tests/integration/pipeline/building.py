@@ -54,6 +54,6 @@ def build_and_test(
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )  # fmt: skip

@@ -63,7 +63,7 @@ class Company:
             env={**os.environ, **self.environment(), **(extra or {})},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
 

@@ -21,7 +21,7 @@ def test_dbt_unit_tests_pass(company: Company, tmp_path: Path) -> None:
         env={**os.environ, **company.environment()},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout

@@ -231,6 +231,6 @@ def _command(company: Company, *arguments: str) -> subprocess.CompletedProcess[s
         env={"PATH": "/usr/bin:/bin", **company.environment()},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )

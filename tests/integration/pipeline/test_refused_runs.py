@@ -27,7 +27,7 @@ def run_with(environment: Mapping[str, str], *arguments: str) -> subprocess.Comp
         env={**bare, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

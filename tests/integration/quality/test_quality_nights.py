@@ -39,7 +39,7 @@ def quality_command(company: Company, *arguments: str) -> subprocess.CompletedPr
         env={**os.environ, **company.environment()},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

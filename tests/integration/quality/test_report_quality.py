@@ -151,7 +151,7 @@ def test_reports_show_footnotes_in_both_languages(firm: Company, language: str, 
     finished = subprocess.run(
         [sys.executable, "-m", "api.reports", "--language", language, "--tenant", "volga"],
         cwd=REPOSITORY, env={**os.environ, **firm.environment()},
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
     notes = [line for line in finished.stdout.splitlines() if words[0] in line]
     assert notes
@@ -184,7 +184,7 @@ def test_a_failed_dbt_test_names_its_rows(firm: Company, client: Client, tmp_pat
             "--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--target-path", str(tmp_path),
         ],
         cwd=REPOSITORY, env={**os.environ, **firm.environment()},
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert finished.returncode == 1, finished.stdout
     failed = [AssetCheckResult(passed=False, asset_key="fct_deals", check_name=name) for name in names]

@@ -51,7 +51,7 @@ class Stand:
             env=process_environment(self.variables),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert not check or finished.returncode == 0, finished.stdout + finished.stderr
@@ -104,7 +104,7 @@ def _build_the_marts(crm: PostgresSettings, warehouse: ClickHouseSettings, varia
         env={**os.environ, **variables, "AS_OF": as_of.isoformat()},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

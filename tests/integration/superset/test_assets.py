@@ -49,7 +49,7 @@ def run(stand: Stand, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **stand.variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

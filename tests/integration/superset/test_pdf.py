@@ -64,7 +64,7 @@ def test_a_manager_gets_one_line_by_the_command_and_stays_who_they_are(
         env=stand.variables,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
