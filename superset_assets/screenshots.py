@@ -108,13 +108,14 @@ def shots(
     """
     base = f"http://127.0.0.1:{settings.port}"
     names = list(dashboards)
+    # Signed on before any page is opened: the moment of the tokens would be long past by the second language.
+    sessions = {language: sign_on(settings, base, identity, language, now) for language in languages}
     with open_page(chromium, width=screen.width, height=screen.height) as page:
         if screen.is_phone:
             page.call("Emulation.setUserAgentOverride", userAgent=_USER_AGENT_OF_PHONE)
         _resize(page, screen, screen.height)
         page.call("Page.addScriptToEvaluateOnNewDocument", source=ALL_IN_SIGHT + _KEEP_DRAWN_TEXTS)
-        for language in languages:
-            session = sign_on(settings, base, identity, language, now)
+        for language, session in sessions.items():
             for name in names:
                 show(page, f"{base}/superset/dashboard/{dashboard_slug(name, language)}/", session)
                 yield _shot(page, name, language, screen)

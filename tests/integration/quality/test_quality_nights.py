@@ -60,7 +60,7 @@ def test_readers_are_told_what_the_night_proved_and_found(firm: Company) -> None
     """Orphans are counted anew over the replicas, tenant by tenant; the CRM holds some in each demo."""
     proofs = rows(firm, "select tenant_id, table_name, buckets, rows_deleted, is_clean from analytics.replica_proofs")
     logged = rows(firm, "select table_name, buckets, tombstones, clean from ops.reconciliation where scope = 'table'")
-    tenants = [tenant for (tenant,) in rows(firm, "select id from crm.tenants final order by id")]
+    tenants = [tenant for (tenant,) in rows(firm, "select tenant_id from crm.tenants final order by tenant_id")]
     assert len(logged) == 15
     assert sorted(proofs) == sorted((tenant, *each) for tenant in tenants for each in logged)
     orphans = rows(

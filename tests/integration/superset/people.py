@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import jwt
@@ -18,6 +19,8 @@ import yaml
 from tests.integration.superset.stand import Stand
 
 TIMEOUT = 60
+# Superset gives no more at once, whatever is asked for.
+_PAGE = 100
 
 
 def crm_token(stand: Stand, role: str, tenant: str, person: str, changes: Mapping[str, Any] | None = None) -> str:
@@ -50,6 +53,19 @@ class Visitor:
     def get(self, path: str, **query: str) -> requests.Response:
         """Ask for a path of the server."""
         return self.session.get(self.stand.url + path, params=query, headers=self._headers(), timeout=TIMEOUT)
+
+    def listed(self, path: str, columns: str = "") -> list[dict[str, Any]]:
+        """Return all entries of a list; a page of Superset's holds a hundred at most."""
+        chosen = f"columns:!({columns})," if columns else ""
+        found: list[dict[str, Any]] = []
+        for page in count():
+            response = self.get(path, q=f"({chosen}page:{page},page_size:{_PAGE})")
+            assert response.status_code == 200, response.text
+            entries = response.json()["result"]
+            found += entries
+            if len(entries) < _PAGE:
+                break
+        return found
 
     def send(self, method: str, path: str, content: Any = None, **options: Any) -> requests.Response:
         """Send a request that changes something."""

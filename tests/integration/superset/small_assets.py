@@ -74,11 +74,9 @@ def database_id(admin: Visitor) -> int:
 
 
 def _ids(admin: Visitor, kind: str, name: str) -> dict[str, int]:
-    response = admin.get(f"/api/v1/{kind}/", q=f"(columns:!(id,{name},database.database_name),page_size:100)")
-    assert response.status_code == 200, response.text
     return {
         row[name]: row["id"]
-        for row in response.json()["result"]
+        for row in admin.listed(f"/api/v1/{kind}/", f"id,{name},database.database_name")
         if kind != "dataset" or row["database"]["database_name"] == DATABASE
     }
 

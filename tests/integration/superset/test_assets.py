@@ -68,15 +68,7 @@ def director(stand: Stand, pushed: subprocess.CompletedProcess[str]) -> Visitor:
 @pytest.fixture(scope="module")
 def charts(director: Visitor) -> dict[str, int]:
     """Return the id of each chart on this server by its uuid."""
-    query = "(columns:!(id,uuid),page_size:100,page:{page})"
-    found: dict[str, int] = {}
-    page = 0
-    while True:
-        entries = director.get("/api/v1/chart/", q=query.format(page=page)).json()["result"]
-        found |= {entry["uuid"]: entry["id"] for entry in entries}
-        page += 1
-        if len(entries) < 100:
-            return found
+    return {entry["uuid"]: entry["id"] for entry in director.listed("/api/v1/chart/", "id,uuid")}
 
 
 @pytest.fixture(scope="module")

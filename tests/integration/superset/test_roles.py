@@ -16,13 +16,11 @@ COMMAND = "superset_assets.server.access"
 
 
 def rules(admin: Visitor) -> dict[str, dict[str, Any]]:
-    found = admin.get("/api/v1/rowlevelsecurity/", q="(page_size:100)").json()["result"]
-    return {rule["name"]: rule for rule in found}
+    return {rule["name"]: rule for rule in admin.listed("/api/v1/rowlevelsecurity/")}
 
 
 def roles(admin: Visitor) -> dict[str, int]:
-    found = admin.get("/api/v1/security/roles/", q="(page_size:100)").json()["result"]
-    return {role["name"]: role["id"] for role in found}
+    return {role["name"]: role["id"] for role in admin.listed("/api/v1/security/roles/")}
 
 
 def test_a_role_holds_exactly_what_is_declared(admin: Visitor, assets: SmallAssets) -> None:
