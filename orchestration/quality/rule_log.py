@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from clickhouse_connect.driver.binding import quote_identifier
 
@@ -12,6 +12,7 @@ from orchestration.quality.verdict import TableVerdict
 
 _COLUMNS = (
     "table_name", "suite", "rule", "severity", "kept", "broken", "broken_by_tenant", "skipped", "examined_at", "run_id",
+    "logged_at",
 )  # fmt: skip
 
 
@@ -29,7 +30,8 @@ create table if not exists {_log(warehouse)}{warehouse.on_cluster}
     broken_by_tenant Map(String, UInt64),
     skipped String,
     examined_at DateTime64(6, 'UTC'),
-    run_id String
+    run_id String,
+    logged_at DateTime64(6, 'UTC')
 )
 engine = {warehouse.engine()}
 order by (table_name, rule, examined_at)
@@ -38,7 +40,11 @@ ttl toDateTime(examined_at) + toIntervalYear(2)
 
 
 def append_outcomes(warehouse: Warehouse, verdict: TableVerdict, *, examined_at: datetime, run_id: str) -> None:
-    """Log what one examination said of each rule of a table."""
+    """Log what one examination said of each rule of a table.
+
+    Two runs may stand on one moment (AS_OF), so each also says when it was.
+    """
+    logged_at = datetime.now(UTC)
     rows = [
         [
             verdict.table,
@@ -51,6 +57,7 @@ def append_outcomes(warehouse: Warehouse, verdict: TableVerdict, *, examined_at:
             outcome.skipped or "",
             examined_at,
             run_id,
+            logged_at,
         ]
         for outcome in verdict.outcomes
     ]

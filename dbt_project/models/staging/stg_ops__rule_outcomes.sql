@@ -6,5 +6,6 @@ select
     severity,
     broken_by_tenant,
     skipped,
-    examined_at
+    examined_at,
+    logged_at
 from {{ source('ops', 'rule_outcomes') }}

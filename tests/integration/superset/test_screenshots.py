@@ -29,7 +29,7 @@ from tests.integration.superset.stand import Stand
 
 TENANT = "volga"
 # Names of programs and of this one, formats of files, of measures of models, and what Superset leaves in English.
-SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets"}
+SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets", "col"}
 WORDS: dict[LanguageCode, str] = {"en": r"[А-Яа-яЁё]{2,}", "ru": r"[A-Za-z]{2,}"}
 
 # The tenant's currency is the rouble.
@@ -65,7 +65,7 @@ def names(stand: Stand) -> frozenset[str]:
     query = """
         select database, table, name from system.columns
         where database in ('analytics', 'ml') and match(table, '^(dim|fct)_')
-            and match(name, '(name|title|source_group)$')
+            and match(name, '(name|title|subject|source_group)$')
     """
     with connect_clickhouse(stand.warehouse) as client:
         return words_of(

@@ -10,7 +10,8 @@ with outcomes as (
         judged.skipped as skipped,
         judged.broken_by_tenant[tenants.tenant_id] + judged.broken_by_tenant['(all)'] as broken_rows,
         judged.examined_at as examined_at,
-        max(judged.examined_at) over (partition by tenants.tenant_id, judged.table_name) as newest
+        judged.logged_at as logged_at,
+        max(judged.logged_at) over (partition by tenants.tenant_id, judged.table_name) as newest
     from {{ ref('dim_tenants') }} as tenants
     inner join {{ ref('stg_ops__rule_outcomes') }} as judged on true
 )
@@ -32,4 +33,4 @@ select
     skipped,
     examined_at
 from outcomes
-where examined_at = newest
+where logged_at = newest
