@@ -7,6 +7,7 @@ project is newer than it.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,13 +43,17 @@ def dbt_command_line() -> DbtCliResource:
     )
 
 
-def keep_parsed_project(folder: Path) -> None:
-    """Keep what dbt parsed in a run's target folder for the next run, which dagster-dbt lets start from it.
+def close_target_folder(folder: Path) -> None:
+    """Keep what dbt parsed in a run's own target folder for the next run, and delete the rest of the folder.
 
-    What `load_dbt_project` parsed cannot serve: dbt parses everything anew where the warehouse is another one, and at
-    that time it is not known yet. Parsing would be most of what dbt itself costs in a night.
+    dagster-dbt lets a run start from what lies beside its folder, and deletes no folder: with a run every hour they
+    would fill the disk. What `load_dbt_project` parsed cannot serve: dbt parses everything anew where the warehouse is
+    another one, and at that time it is not known yet. Parsing would be most of what dbt itself costs in a night.
     """
-    (folder / PARTIAL_PARSE_FILE_NAME).replace(PROJECT_FOLDER / "target" / PARTIAL_PARSE_FILE_NAME)
+    parsed = folder / PARTIAL_PARSE_FILE_NAME
+    if parsed.exists():
+        parsed.replace(folder.parent / PARTIAL_PARSE_FILE_NAME)
+    shutil.rmtree(folder)
 
 
 def _is_stale(manifest: Path) -> bool:

@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from flask import Flask
 
 from deploy.settings import load_report_settings, load_superset_settings
-from superset_assets.server import appearance, browser, warehouse
+from superset_assets.server import appearance, browser, currency, warehouse
 from superset_assets.server.aliases import keep_aliases_apart
 from superset_assets.server.guests import validate_guest_request
 from superset_assets.server.identity import jinja_macros
@@ -59,7 +59,7 @@ LANGUAGES = appearance.LANGUAGES
 EXTRA_CATEGORICAL_COLOR_SCHEMES = appearance.CATEGORICAL_SCHEMES
 EXTRA_SEQUENTIAL_COLOR_SCHEMES = appearance.SEQUENTIAL_SCHEMES
 COMMON_BOOTSTRAP_OVERRIDES_FUNC = appearance.formats_of_the_reader
-CURRENCIES = ["RUB", "USD", "EUR", "KZT", "BYN", "GBP", "CNY"]
+CURRENCIES = list(currency.SIGNS)
 THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 ENABLE_UI_THEME_ADMINISTRATION = False
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from deploy.connections import connect_clickhouse
 from orchestration.dbt_failing_rows import with_failing_rows
-from orchestration.dbt_manifest import keep_parsed_project, load_dbt_project
+from orchestration.dbt_manifest import close_target_folder, load_dbt_project
 from orchestration.defs.crm.session import WAIT_FOR_OTHERS, replica_session
 from orchestration.extraction.lock import table_lock
 from orchestration.production_state import ProductionState, keep_production_state
@@ -81,12 +81,13 @@ def warehouse_models(
         invocation = dbt.cli(arguments, context=context)
         client = connect_clickhouse(settings.clickhouse)
         yield from with_failing_rows(with_row_counts(invocation.stream(), client), client, invocation.target_path)
-        keep_parsed_project(invocation.target_path)
         # A failed build has raised by now; a part of the models is not the state of production.
         if context.selected_asset_keys == context.assets_def.keys:
             manifest = (invocation.target_path / "manifest.json").read_text(encoding="utf-8")
             state = ProductionState(manifest, as_of, datetime.now(UTC))
             keep_production_state(client, state, cluster=settings.clickhouse.cluster)
+        # Of a run that failed it stays, for whoever looks into it.
+        close_target_folder(invocation.target_path)
 
 
 def with_row_counts(events: Iterable[Any], client: Client) -> Iterator[Any]:
