@@ -51,8 +51,6 @@ select
         '80–100 %'
     ) as chance_band,
     chance_from,
-    multiIf(chance_from = 'model', 'model', chance_from = 'stage', 'stage', '—') as chance_from_en,
-    multiIf(chance_from = 'model', 'модель', chance_from = 'stage', 'этап', '—') as chance_from_ru,
     cast(expected_close_on as Nullable(Date32)) as expected_close_on,
     cast({{ first_of_month('expected_close_on') }} as Nullable(Date32)) as expected_month,
     cast(is_past_expected_close as Bool) as is_past_expected_close,

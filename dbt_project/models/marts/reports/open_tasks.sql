@@ -3,14 +3,6 @@ select
     activities.tenant_id as tenant_id,
     activities.activity_id as activity_id,
     activities.activity_type as activity_type,
-    transform(
-        activities.activity_type,
-        ['task', 'call', 'meeting', 'email'], ['task', 'call', 'meeting', 'e-mail'], 'other'
-    ) as type_en,
-    transform(
-        activities.activity_type,
-        ['task', 'call', 'meeting', 'email'], ['задача', 'звонок', 'встреча', 'письмо'], 'прочее'
-    ) as type_ru,
     activities.subject as subject,
     activities.department_id as department_id,
     activities.department_name as department_name,
