@@ -3,6 +3,5 @@
     {{ rows }}.tenant_id as tenant_id,
     cast({{ rows }}.as_of as Date32) as as_of,
     cast({{ rows }}.subject as String) as subject,
-    {{ said('subject', rows ~ '.subject') }},
     {{ rows }}.model_id as model_id
 {%- endmacro %}

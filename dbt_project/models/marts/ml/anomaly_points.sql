@@ -3,7 +3,6 @@ select
     points.tenant_id as tenant_id,
     cast(points.as_of as Date32) as as_of,
     cast(points.metric as String) as metric,
-    {{ said('metric', 'points.metric') }},
     cast(points.dimension as String) as dimension,
     points.member_id as member_id,
     points.member_name as member_name,

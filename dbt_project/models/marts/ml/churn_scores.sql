@@ -17,7 +17,6 @@ select
     scores.baseline_probability as baseline_probability,
     cast(scores.method as String) as method,
     cast(scores.risk_level as String) as risk_level,
-    {{ said('risk', 'scores.risk_level') }},
     scores.is_lapsed as is_lapsed,
     scores.silence_days as silence_days,
     scores.usual_pause_days as usual_pause_days,

@@ -10,7 +10,6 @@ select
     {{ or_none('deals.department_name') }} as department_name,
     {{ or_none('deals.manager_id') }} as manager_id,
     {{ or_none('deals.manager_name') }} as manager_name,
-    {{ said('priority', 'scores.priority') }},
     cast(1 as UInt64) as deals,
     {{ scored_columns('scores') }}
 from {{ ref('stg_ml__deal_scores') }} as scores

@@ -6,7 +6,6 @@ select
     tried.member_id as member_id,
     {{ member_name('tried', 'members') }} as member_name,
     cast(tried.model as String) as model,
-    {{ said('model', 'tried.model') }},
     tried.origin as origin,
     tried.month as month,
     tried.horizon as horizon,

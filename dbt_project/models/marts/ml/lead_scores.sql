@@ -9,7 +9,6 @@ select
     {{ or_none('leads.department_name') }} as department_name,
     {{ or_none('leads.manager_id') }} as manager_id,
     {{ or_none('leads.manager_name') }} as manager_name,
-    {{ said('priority', 'scores.priority') }},
     cast(1 as UInt64) as leads,
     {{ scored_columns('scores') }}
 from {{ ref('stg_ml__lead_scores') }} as scores

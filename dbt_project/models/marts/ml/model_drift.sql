@@ -2,10 +2,8 @@
 select
     {{ of_model('reports') }},
     reports.feature as feature,
-    {{ said('feature', 'reports.feature') }},
     reports.psi as psi,
     cast(reports.drift as String) as drift,
-    {{ said('drift', 'reports.drift') }},
     reports.is_used as is_used,
     cast(reports.reason as String) as reason
 from {{ ref('stg_ml__model_drift') }} as reports

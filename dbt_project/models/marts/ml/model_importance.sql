@@ -2,7 +2,6 @@
 select
     {{ of_model('reports') }},
     reports.feature as feature,
-    {{ said('feature', 'reports.feature') }},
     reports.importance as importance,
     reports.share as share
 from {{ ref('stg_ml__model_importance') }} as reports

@@ -94,7 +94,6 @@ found as (
 select
     tenant_id,
     task,
-    {{ said('subject', 'task') }},
     toUInt8(indexOf({{ tasks }}, task)) as place,
     cast(if(successes = 0, null, as_of) as Nullable(Date32)) as as_of,
     cast(

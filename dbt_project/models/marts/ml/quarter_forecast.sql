@@ -13,7 +13,6 @@ select
     forecasts.quarter_start as quarter_start,
     forecasts.quarter_end as quarter_end,
     cast(forecasts.method as String) as method,
-    {{ said('quarter_method', 'forecasts.method', 'method') }},
     forecasts.confidence as confidence,
     forecasts.forecast as forecast,
     forecasts.lower as lower,

@@ -87,7 +87,6 @@ planned as (
 select
     keys.tenant_id as tenant_id,
     cast(keys.dimension as String) as dimension,
-    {{ said('split', 'keys.dimension') }},
     keys.member_id as member_id,
     {{ member_name('keys', 'members') }} as member_name,
     cast(keys.month as Date32) as month,

@@ -19,9 +19,8 @@ with proofs as (
 select
     tenant_id,
     table_name,
-    {{ said('crm_table', 'table_name', 'table') }},
     is_clean,
-    {{ said('proof', "if(is_clean, 'equal', 'different')") }},
+    if(is_clean, 'equal', 'different') as proof,
     cast(buckets as UInt64) as buckets,
     cast(buckets_differing as UInt64) as buckets_differing,
     cast(rows_recent as UInt64) as rows_recent,

@@ -19,13 +19,9 @@ with outcomes as (
 select
     tenant_id,
     table_name,
-    {{ said('crm_table', 'table_name', 'table') }},
     suite,
-    {{ said('suite', 'suite') }},
     rule,
-    {{ said('rule', 'rule') }},
     severity,
-    {{ said('rule_severity', 'severity', 'severity') }},
     cast(1 as UInt64) as rules,
     cast(broken_rows > 0 as UInt64) as rules_broken,
     cast(broken_rows as UInt64) as broken_rows,
