@@ -169,12 +169,12 @@ $(VENV)/uv:
 
 $(VENV)/runtime: requirements/runtime.txt | $(VENV)/uv
 	@echo "Installing the locked packages"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/runtime.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements/runtime.txt
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt | $(VENV)/uv
 	@echo "Installing the locked packages, those of development included"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements/dev.txt
 	@touch $@ $(VENV)/runtime
 
 # The peers of the benchmark need other versions of what we need, so they live apart.

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from dagster_dbt import DbtCliResource, DbtProject
 from dagster_dbt.core.dbt_cli_invocation import PARTIAL_PARSE_FILE_NAME
+from packaging.version import Version
 
 from catalogue.loading import load_catalogue
 from catalogue.mistakes import CatalogueError
@@ -35,12 +37,20 @@ def load_dbt_project() -> DbtProject:
 def dbt_command_line() -> DbtCliResource:
     """Return the dbt command line of this project, with dbt's telemetry off: a company's habits stay at home."""
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    return DbtCliResource(
+    return _DbtOfThisEnvironment(
         project_dir=str(PROJECT_FOLDER),
         profiles_dir=str(PROJECT_FOLDER),
         dbt_executable=str(_EXECUTABLE),
         global_config_flags=["--no-use-colors"],
     )
+
+
+class _DbtOfThisEnvironment(DbtCliResource):
+    """The dbt that is installed beside this interpreter, whose version is known without the seconds of asking it."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(metadata.version("dbt-core"))
 
 
 def close_target_folder(folder: Path) -> None:
