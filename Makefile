@@ -13,6 +13,8 @@ AS_DEVELOPER = $(if $(DEV),--developer "$(DEV)")
 needed = $(or $($(1)),$(error say which: make $@ $(1)=sales_by_month))
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONPATH := $(CURDIR)
+# A night and its tests start hundreds of processes, and each would compile the whole code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit browser integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
 

@@ -65,7 +65,7 @@ class SqliteEventLog(SqliteEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store the event, and tell those who watch the run in the UI."""
         super().store_event(event)
-        # They watch the file of the database, which SQLite leaves alone for as long as it writes into the log beside it.
+        # They watch the file of the database, which SQLite leaves alone while it writes into the log beside it.
         with suppress(FileNotFoundError):
             os.utime(self.path_for_shard(event.run_id))
 

@@ -6,7 +6,6 @@ its own, where it cannot hide that a smaller change was overlooked.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from deploy.settings import ClickHouseSettings, PostgresSettings
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.source_catalog import Connection
 from tests.integration.conftest import engine_folder
-from tests.integration.pipeline.building import build, build_and_test, extract
+from tests.integration.pipeline.building import Built, build, build_and_test, extract
 from tests.integration.pipeline.conftest import create_database
 
 DEALS = 600
@@ -306,10 +305,10 @@ def test_keys_that_only_wait_for_tests_are_not_built_again_and_are_tested(compan
         fact = "analytics.fct_activities"
         client.command(f"insert into {fact} select * from {fact} where activity_id = '{activity}'")
 
-    def built_and_tested() -> subprocess.CompletedProcess[str]:
+    def built_and_tested() -> Built:
         return build_and_test(company.access, company.folder, as_of, *OF_ACTIVITIES)
 
-    assert built_and_tested().returncode == 0
+    assert built_and_tested().succeeded
     # The other one last changed long ago: a load reads what is young once more, and what it reads counts as changed.
     last: LiteralString = "select id from activities where deleted_at is null order by updated_at {} limit 1"
     touched, other = (
@@ -326,10 +325,10 @@ def test_keys_that_only_wait_for_tests_are_not_built_again_and_are_tested(compan
     duplicate(other)
     duplicate(touched)
     failed = built_and_tested()
-    assert failed.returncode == 1
-    assert "Got 1 result, configured to fail if != 0" in failed.stdout, failed.stdout[-4000:]
+    assert not failed.succeeded
+    assert "Got 1 result, configured to fail if != 0" in failed.output, failed.output[-4000:]
     assert waiting()[touched] is False
     client.command(f"delete from analytics.fct_activities where activity_id = '{touched}'")
-    assert built_and_tested().returncode == 0
+    assert built_and_tested().succeeded
     build(company.access, company.folder, as_of, *OF_ACTIVITIES)
     assert waiting() == {}

@@ -31,6 +31,8 @@ from tests.integration.pipeline.building import build, extract
 from tests.integration.pipeline.conftest import create_database
 
 STEPS = 5
+# The views and what they are made of.
+VIEWS = ("--select", "+path:models/materialized_views")
 CHANGES_PER_STEP = 12
 PICK: LiteralString = "order by md5(id::text || %(seed)s) limit 2"
 STAGE: LiteralString = (
@@ -175,7 +177,7 @@ def steps(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) 
             fill(crm, seed=5, deals=300, as_of=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
             warehouse = Warehouse(connect_clickhouse(access), crm="crm", ops="ops")
             extract(crm, warehouse)
-            build(access, folder, datetime.now(UTC))
+            build(access, folder, datetime.now(UTC), *VIEWS)
             yield [take_step(crm, warehouse, access, folder, seed) for seed in range(STEPS)]
 
 
@@ -196,7 +198,7 @@ def take_step(crm: Connection, warehouse: Warehouse, access: ClickHouseSettings,
     )
     with looking_on(access, step):
         # The last step builds whole, which replaces every table that the views read.
-        build(access, folder, datetime.now(UTC), *(["--full-refresh"] if seed == STEPS - 1 else []))
+        build(access, folder, datetime.now(UTC), *VIEWS, *(["--full-refresh"] if seed == STEPS - 1 else []))
     step.after = totals(client)
     for view, (key, measures, mart, filled) in CELLS.items():
         cells = f"select {key}, {measures} from analytics.{{}} group by {key} having {filled}"
