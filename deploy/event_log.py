@@ -2,8 +2,8 @@
 
 Dagster opens a database anew for each event and closes it again, and with the last connection SQLite writes the whole
 log back and waits for the disk. A night has some two thousand events, one or more per model and check, so that was a
-fifth of its time. What is stored, where, and how it is read stays Dagster's. A cluster names a storage of its own in
-`dagster.yaml` (docs/operations.md).
+quarter of a small night. What is stored, where, and how it is read stays Dagster's. A cluster names a storage of its
+own in `dagster.yaml` (docs/operations.md).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, Self
 
 from dagster import EventLogEntry, StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, StaticPool, create_engine
 from sqlalchemy import event as sqlalchemy_event
 
 # The index, the runs under way, and those that somebody looks at; each takes three open files.
 _MOST_OPEN_DATABASES = 16
-_BUSY_TIMEOUT_SECONDS = 60
 
 
 class SqliteEventLog(SqliteEventLogStorage):
@@ -87,7 +87,7 @@ class SqliteEventLog(SqliteEventLogStorage):
 
 
 def _open(address: str) -> Engine:
-    options = {"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    options = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
     engine = create_engine(address, poolclass=StaticPool, connect_args=options)
     # The write-ahead log is safe with it: a power cut may lose the last events, never the file.
     sqlalchemy_event.listen(engine, "connect", lambda connection, _: connection.execute("pragma synchronous = normal"))

@@ -57,7 +57,7 @@ def build_and_test(access: ClickHouseSettings, folder: Path, as_of: datetime, *a
     """
     dbt = _dbt_process(access.host, access.port, access.cluster)
     environment = access.environment() | now_for_dbt(as_of)
-    return dbt.submit(_run_dbt, environment, folder, arguments).result()
+    return dbt.submit(_run_dbt, environment, folder, arguments).result(timeout=900)
 
 
 @cache
@@ -69,16 +69,8 @@ def _dbt_process(host: str, port: int, cluster: str) -> ProcessPoolExecutor:
 def _run_dbt(environment: dict[str, str], folder: Path, arguments: tuple[str, ...]) -> Built:
     os.environ.update(environment)
     project = str(REPOSITORY / "dbt_project")
-    options = [
-        "--project-dir",
-        project,
-        "--profiles-dir",
-        project,
-        "--target-path",
-        str(folder),
-        "--log-path",
-        str(folder),
-    ]
+    options = ["--project-dir", project, "--profiles-dir", project]
+    options += ["--target-path", str(folder), "--log-path", str(folder)]
     with redirect_stdout(StringIO()) as output:
         runner = dbtRunner(_parsed_project(tuple(options)))
         finished = runner.invoke(["build", *arguments, "--exclude-resource-type", "unit_test", *options])

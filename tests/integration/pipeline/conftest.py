@@ -99,13 +99,14 @@ def create_database(server: PostgresSettings, name: str) -> PostgresSettings:
 def company(
     postgres: PostgresSettings, clickhouse: ClickHouseSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Company:
-    """Return the company after a first night, two with a day before each, and a full refresh."""
+    """Return the company after a first night, a quiet one, two with a day before each, and a full refresh."""
     crm = create_database(postgres, "company")
     company = Company(crm, clickhouse, tmp_path_factory.mktemp("home"))
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with connect_postgres(crm) as connection:
         fill(connection, seed=7, deals=DEALS, as_of=today)
     company.run_and_judge("first night")
+    company.run_and_judge("quiet night")
     with connect_postgres(crm) as connection, connect_postgres(crm) as another:
         play_day(connection, stamp="now")
         late = begin_late_commit(another, stamp="now")

@@ -169,7 +169,13 @@ class Step:
 def steps(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Step]]:
     """Return the steps of one seeded sequence."""
     folder = tmp_path_factory.mktemp("dbt")
-    with engine_folder() as data, start_clickhouse(data, user="warehouse", password="warehouse-password") as server:
+    with (
+        engine_folder() as data,
+        start_clickhouse(data, user="warehouse", password="warehouse-password") as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        # Here the views refresh beside all that happens, as they do for users.
+        patch.delenv("TODAY_REFRESH_SECONDS")
         access = ClickHouseSettings.model_validate(
             {"host": server.host, "port": server.port, "username": "warehouse", "password": "warehouse-password"}
         )

@@ -44,7 +44,7 @@ def test_dagsters_own_storage_reads_all_of_it(instance: dg.DagsterInstance, tmp_
 
 
 def test_who_watches_a_run_sees_an_event_while_the_log_is_open(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    """As the UI does, from a process of its own."""
+    """As the UI does, which has the storage open for itself."""
     run_id = run(instance)
     watching = SqliteEventLog(str(tmp_path / "history" / "runs"))
     seen: Queue[str] = Queue()
@@ -62,6 +62,8 @@ def test_more_runs_than_open_databases(instance: dg.DagsterInstance, monkeypatch
     runs = [run(instance) for _ in range(4)]
     counts = {len(instance.all_logs(run_id)) for run_id in runs}
     assert len(counts) == 1
+    assert isinstance(instance.event_log_storage, SqliteEventLog)
+    assert len(instance.event_log_storage._engines) == 2
     assert counts.pop() > 5
 
 
