@@ -18,6 +18,8 @@ from deploy.superset.server import SupersetStartError, is_prepared, python, star
 
 _CHECK_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
+# Nobody listens yet; or PostgreSQL does, and says that it "is starting up", shuts down, or recovers from a power cut.
+_NOT_YET = ("onnection refused", "the database system is ")
 
 
 class _Stopped(Exception):
@@ -79,7 +81,7 @@ def _wait_for_the_database(role: str, variables: dict[str, str]) -> None:
                 return
             reason = "the server has not prepared Superset's database"
         except SupersetStartError as error:
-            if "onnection refused" not in str(error):
+            if not any(words in str(error) for words in _NOT_YET):
                 raise
             reason = str(error)
         if time.monotonic() > deadline:
