@@ -50,6 +50,8 @@ _KNOWN = {
 }
 # The longest value without its text: a decimal of 256 bits, or digits or a length with something to spare.
 _LARGEST_VALUE = 48
+# At the start of the last field of a row; behind it stands what the row cannot hold.
+_HASH_BYTES = 8
 # ClickHouse spends a millisecond on each block, as it plans the checksum anew; larger ones than this save nothing more.
 _BLOCK_BYTES = 4 << 20
 
@@ -242,7 +244,7 @@ class _Encoder:
         self.rows = 0
         self._fields = fields
         self._moments = [number for number, field in enumerate(fields) if field.column.name in query.moments]
-        self._sent = len(fields) + (0 if query.moments else 1) + 3
+        self._sent = len(fields) + (0 if query.moments else 1) + 2
         self._extracted_at = microseconds(extracted_at)
         types = dict(plan.replica_columns)
         self._columns = [_Column(field.column.name, types[field.column.name]) for field in fields]
@@ -275,11 +277,11 @@ class _Encoder:
             column.values.end = _put_values(field, raw, starts[number], lengths[number], out, column.values.end)
         self._version.values.add(self._versions(raw, starts, lengths))
         out, position = self._deleted.values.room(rows), self._deleted.values.end
-        self._deleted.values.end = put_integers(raw, starts[-3], lengths[-3], 0, 1, out, position)
+        self._deleted.values.end = put_integers(raw, starts[-2], lengths[-2], 0, 1, out, position)
         self._extracted.values.add(np.full(rows, self._extracted_at, np.int64))
         self._hash.values.add(self._hashes(raw, starts, lengths))
         out, position = self._lost.values.room(rows * _LARGEST_VALUE + end), self._lost.values.end
-        self._lost.values.end = put_texts(raw, starts[-2], lengths[-2], out, position)
+        self._lost.values.end = put_texts(raw, starts[-1] + _HASH_BYTES, lengths[-1] - _HASH_BYTES, out, position)
         self.rows += rows
         self._waiting += rows
 
@@ -295,7 +297,7 @@ class _Encoder:
     def _versions(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.int64]:
         values = np.zeros(starts.shape[1], np.int64)
         if not self._moments:
-            put_integers(raw, starts[-4], lengths[-4], 0, 8, values.view(np.uint8), 0)
+            put_integers(raw, starts[-3], lengths[-3], 0, 8, values.view(np.uint8), 0)
         for number in self._moments:
             raise_to_moments(raw, starts[number], lengths[number], values)
         return values
@@ -314,7 +316,7 @@ class _Encoder:
                     row_hash.fold_integers(*column, 0, hashes)
             if field.column.kind is Kind.INTEGER and field.column.bits > 32:
                 row_hash.fold_integers(*column, 32, hashes)
-        row_hash.fold_marks(lengths[-3], hashes)
+        row_hash.fold_marks(lengths[-2], hashes)
         row_hash.finish(raw, starts[-1], lengths[-1], hashes)
         return hashes
 

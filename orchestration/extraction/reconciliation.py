@@ -49,7 +49,7 @@ from orchestration.extraction.replica import (
     staging_table,
     stored_columns,
 )
-from orchestration.extraction.select import render_select
+from orchestration.extraction.select import PARALLEL_FENCE, render_select
 from orchestration.extraction.source_catalog import Connection, prepare_session
 from orchestration.extraction.source_tables import SourceTables, check_sources, plan_sources
 from orchestration.extraction.staged_rows import check_staged
@@ -186,10 +186,10 @@ def _sums(connection: Connection, warehouse: Warehouse, plan: TablePlan, boundar
     """Return count and XOR of each bucket in the CRM and in the replica, computed side by side."""
     with ThreadPoolExecutor(max_workers=1) as beside:
         held = beside.submit(bucket_sums, warehouse, plan, _MASK)
-        # `offset 0`: PostgreSQL would make each hash twice.
+        # Without the fence PostgreSQL would make each hash twice.
         rows = connection.execute(
             f"select x._row_hash & {_MASK}, count(*), bit_xor(x._row_hash) "
-            f"from ({render_select(plan, extracted_at=boundary)} offset 0) as x group by 1"
+            f"from ({render_select(plan, extracted_at=boundary, parallel=True)} {PARALLEL_FENCE}) as x group by 1"
         ).fetchall()
         return {bucket: (count, checksum) for bucket, count, checksum in rows}, held.result()
 
@@ -203,7 +203,7 @@ def _repair(
     boundary: datetime,
 ) -> tuple[Changes, int, bool]:
     """Read the differing buckets again; return what was written, the number of tombstones, and whether all is equal."""
-    select = render_select(plan, extracted_at=boundary)
+    select = render_select(plan, extracted_at=boundary, parallel=True)
     if len(differing) < BUCKETS:
         listed = ", ".join(map(str, differing))
         select = f"select * from ({select}) as x where (x._row_hash::bigint & {_MASK}) in ({listed})"

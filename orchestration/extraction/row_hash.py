@@ -82,10 +82,13 @@ def fold_marks(lengths: Positions, hashes: Hashes) -> None:
 
 @njit(nogil=True, cache=True)
 def finish(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
-    """Take the hash that PostgreSQL has sent where it has, and avoid 0, which stands for a row that is not there."""
+    """Take the hash that a field starts with, where PostgreSQL has sent one.
+
+    No hash is 0 then, which stands for a row that is not there.
+    """
     for row in range(lengths.shape[0]):
         if lengths[row] >= 0:
-            hashes[row] = np.uint64(signed(raw, starts[row], lengths[row]))
+            hashes[row] = np.uint64(signed(raw, starts[row], 8))
         elif hashes[row] == 0:
             hashes[row] = 1
 

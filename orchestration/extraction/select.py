@@ -7,8 +7,9 @@ Every way to move or compare rows uses this statement, so that all of them agree
     outermost       the hash, and the report on what is wrong with a row
 
 `offset 0` keeps PostgreSQL from merging the levels, which would compute each value several times; a level costs about
-as much as printing a number. PostgreSQL drops what is not read from the outermost level. How a value is spelled on its
-way belongs in `wire`.
+as much as printing a number. `offset '0'` does the same and lets several processes share the rows: PostgreSQL decides
+on those before it casts, and takes a number that is still to be cast for a limit. What is not read from the outermost
+level is dropped by it. How a value is spelled on its way belongs in `wire`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from orchestration.extraction.expressions import SOURCE_ALIAS, identifier, liter
 from orchestration.extraction.guards import held_value, may_differ, report, unmapped_name, value_name, version
 from orchestration.extraction.plan import SINCE, ReplicaColumn, TablePlan
 
+_FENCE = "offset 0"
+PARALLEL_FENCE = "offset '0'"
 _TYPES = {
     Kind.TEXT: "text",
     Kind.INTEGER: "bigint",
@@ -49,6 +52,7 @@ def render_select(
     extracted_at: datetime,
     since: datetime | None = None,
     created: tuple[datetime, datetime] | None = None,
+    parallel: bool = False,
 ) -> str:
     """Return the SELECT of a mapped table; its columns are the replica's, in order.
 
@@ -64,16 +68,19 @@ def render_select(
         extracted_at: the boundary that the rows are good for, with a time zone.
         since: read only rows changed at or after this moment; None reads all. Needs `changed_at` in the mapping.
         created: read only rows whose partition column is at or after the first moment and before the second.
+        parallel: PostgreSQL may use its parallel workers. That is quicker where few rows come of many; to hand all of
+            them over costs more than it saves.
     """
     if plan.source is None or (since is not None and plan.changed_since is None):
         raise ValueError(f"{plan.table.name} has no such select")
     mapped = [column for column in plan.columns if column.raw is not None]
     leaves_out = plan.filter is not None and since is not None
-    source = _source(plan, mapped, _where(plan, since, created), leaves_out=leaves_out)
+    fence = PARALLEL_FENCE if parallel else _FENCE
+    source = _source(plan, mapped, _where(plan, since, created), fence, leaves_out=leaves_out)
     return (
         f"select\n    {_lines(_outermost(plan, mapped, extracted_at, leaves_out=leaves_out), 4)}\n"
         f"from (\n    select\n        {_lines(_middle(plan, mapped, source), 8)}\n    from {source.relation}\n"
-        f"    offset 0\n) as c"
+        f"    {fence}\n) as c"
     )
 
 
@@ -85,7 +92,7 @@ class _Source:
     items: MappingOf[str, str]
 
 
-def _source(plan: TablePlan, mapped: list[ReplicaColumn], where: str, *, leaves_out: bool) -> _Source:
+def _source(plan: TablePlan, mapped: list[ReplicaColumn], where: str, fence: str, *, leaves_out: bool) -> _Source:
     items = {column.name: column.raw or "" for column in mapped}
     items |= {
         _UNMAPPED.format(column.name, index): text for column in mapped for index, text in enumerate(column.unmapped)
@@ -99,7 +106,7 @@ def _source(plan: TablePlan, mapped: list[ReplicaColumn], where: str, *, leaves_
         return _Source(relation, items)
     aliased = [f"{value} as {identifier(name)}" for name, value in items.items()]
     return _Source(
-        f"(\n        select\n            {_lines(aliased, 12)}\n        from {relation}\n        offset 0\n    ) as r",
+        f"(\n        select\n            {_lines(aliased, 12)}\n        from {relation}\n        {fence}\n    ) as r",
         {name: f"r.{identifier(name)}" for name in items},
     )
 

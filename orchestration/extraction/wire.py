@@ -108,7 +108,8 @@ class BinaryQuery:
 
     Attributes:
         query: for PostgreSQL; its columns are `columns`, the version where `moments` is empty, whether the row is
-            deleted or NULL, what it cannot hold or NULL, and its hash, or NULL where the receiver shall compute it.
+            deleted or NULL, and a bytea: the 8 bytes of the row's hash and what the row cannot hold in UTF-8, or NULL
+            where there is nothing of the kind and the receiver shall compute the hash.
         columns: that are mapped, in order.
         moments: names of the columns that the version is the greatest of.
     """
@@ -129,8 +130,12 @@ def binary_query(plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
     mapped = _mapped(plan)
     moments = _moments_of_version(plan, mapped)
     sent = [_binary(column) for column in mapped] + ([] if moments else ["x._version"])
-    sent += ["nullif(x._deleted, false)", "nullif(x._not_representable, '')"]
-    sent += ["x._row_hash" if hashed else "case when x._not_representable <> '' then x._row_hash end"]
+    remark = "int8send(x._row_hash) || convert_to(x._not_representable, 'UTF8')"
+    # In this form PostgreSQL looks for what cannot be held once per row; in two columns it would do so twice.
+    sent += [
+        "nullif(x._deleted, false)",
+        remark if hashed else f"case x._not_representable when '' then null else {remark} end",
+    ]
     return BinaryQuery(f"select {', '.join(sent)}\nfrom (\n{select}\n) as x", tuple(mapped), tuple(moments))
 
 

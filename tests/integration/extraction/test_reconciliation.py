@@ -77,6 +77,33 @@ def test_an_equal_replica_is_proved_equal(notes: Bench) -> None:
     assert [tuple(row) for row in log] == [("contacts", "table", 300, 4096, 0, True, "test")] * 2
 
 
+def test_processes_of_postgresql_share_a_comparison_and_what_it_reads_again(notes: Bench) -> None:
+    notes.crm.execute("insert into notes select id, 'note ' || id from generate_series(1001, 21000) as id")
+    notes.load(bench_mapping(NOTES), "contacts")
+    # As PostgreSQL would do with a large table, where handing all rows over costs too much.
+    notes.crm.execute("alter table notes set (parallel_workers = 1); analyze notes")
+    notes.crm.execute("set max_parallel_workers_per_gather = 1; set parallel_setup_cost = 0")
+    notes.crm.execute("set parallel_tuple_cost = 1")
+    notes.crm.execute("update notes set note = 'silent' where id = 7")
+    before = parallel_workers(notes)
+    result = reconcile_table(notes.crm, notes.warehouse, bench_mapping(NOTES), "contacts", run_id="test")
+    assert result is not None
+    # One beside the sums, one beside the rows of the bucket that differs.
+    assert parallel_workers(notes) - before == 2
+    assert (result.clean, result.changes) == (True, Changes(unstamped=1))
+    assert shown(notes) == everything(notes)
+
+
+def parallel_workers(bench: Bench) -> int:
+    """Return how many processes PostgreSQL has started to help others in this database."""
+    bench.crm.execute("select pg_stat_force_next_flush()")
+    row = bench.crm.execute(
+        "select parallel_workers_launched from pg_stat_database where datname = current_database()"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_the_whole_demo_crm_is_proved_equal(bench: Bench) -> None:
     fill(bench.crm, seed=11, deals=300, as_of=datetime(2026, 3, 1, tzinfo=UTC))
     mapping = load_mapping("demo")
