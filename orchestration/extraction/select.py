@@ -68,8 +68,8 @@ def render_select(
         extracted_at: the boundary that the rows are good for, with a time zone.
         since: read only rows changed at or after this moment; None reads all. Needs `changed_at` in the mapping.
         created: read only rows whose partition column is at or after the first moment and before the second.
-        parallel: PostgreSQL may use its parallel workers. That is quicker where few rows come of many; to hand all of
-            them over costs more than it saves.
+        parallel: PostgreSQL may use its parallel workers. For comparisons, of which few rows come; a load of all rows
+            would keep several processes of the CRM busy for as long as it lasts.
     """
     if plan.source is None or (since is not None and plan.changed_since is None):
         raise ValueError(f"{plan.table.name} has no such select")
