@@ -95,10 +95,10 @@ def test_processes_of_postgresql_share_a_comparison_and_what_it_reads_again(note
 
 
 def parallel_workers(bench: Bench) -> int:
-    """Return how many processes PostgreSQL has started to help others in this database."""
+    """Return how many processes PostgreSQL has wanted to start to help others in this database."""
     bench.crm.execute("select pg_stat_force_next_flush()")
     row = bench.crm.execute(
-        "select parallel_workers_launched from pg_stat_database where datname = current_database()"
+        "select parallel_workers_to_launch from pg_stat_database where datname = current_database()"
     ).fetchone()
     assert row is not None
     return int(row[0])
