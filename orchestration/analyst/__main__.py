@@ -11,13 +11,9 @@ import getpass
 import io
 import json
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from dbt.artifacts.schemas.run import RunExecutionResult
@@ -39,6 +35,7 @@ from orchestration.analyst.commands import (
     preview,
 )
 from orchestration.analyst.difference import Difference, Relation, columns_of, compare
+from orchestration.analyst.docs_page import serve_docs
 from orchestration.analyst.workplace import (
     PROJECT,
     Workplace,
@@ -170,7 +167,7 @@ def docs(arguments: argparse.Namespace, for_dbt: list[str]) -> int:
             return 1
     print(f"one file with everything: {folder / 'static_index.html'}", flush=True)
     if arguments.serve:
-        _serve(folder, arguments.port)
+        serve_docs(folder, arguments.port)
     return 0
 
 
@@ -215,25 +212,6 @@ def _print_rows(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
         table.add_row(*("" if value is None else str(value) for value in row))
     # As wide as it needs: a value that is cut off cannot be compared.
     Console(width=10_000, highlight=False).print(table)
-
-
-def _serve(folder: Path, port: int) -> None:
-    (folder / "index.html").write_bytes((folder / "static_index.html").read_bytes())
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", _free(port)), partial(Quiet, directory=str(folder))) as server:
-        print(f"http://127.0.0.1:{server.server_port} (Ctrl-C stops it)", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
-
-
-def _free(port: int) -> int:
-    """Return the port, or 0, which means any free one, where it is taken."""
-    with socket.socket() as probe:
-        return 0 if probe.connect_ex(("127.0.0.1", port)) == 0 else port
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace, list[str]], int]] = {
