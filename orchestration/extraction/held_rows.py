@@ -63,26 +63,24 @@ def bucket_sums(warehouse: Warehouse, plan: TablePlan, mask: int) -> dict[int, t
 
 
 def in_buckets(mask: int, buckets: Iterable[int]) -> str:
-    """Return the condition of the rows of some buckets, for `held_rows`."""
-    return f"bitAnd(row_hash, {mask}) in ({', '.join(map(str, buckets))})"
+    """Return the condition of what may differ where some buckets do, for `held_rows`.
+
+    A row that the CRM has in one of them, and the replica in none, has left no more than a tombstone there.
+    """
+    return f"row_hash = 0 or bitAnd(row_hash, {mask}) in ({', '.join(map(str, buckets))})"
 
 
-def in_month(warehouse: Warehouse, plan: TablePlan, month: date) -> str:
-    """Return the condition of the keys that any version of a row has in a month, for `held_rows`."""
+def in_month_or_staged(warehouse: Warehouse, plan: TablePlan, month: date) -> str:
+    """Return the condition of the keys that any version of a row has in a month or that are staged, for `held_rows`."""
     key = column_names(plan.table.key)
     partition = f"toYYYYMM({plan.table.partition_column}) = {month:%Y%m}"
-    return f"({key}) in (select {key} from {warehouse.replica(plan.table.name)} where {partition})"
-
-
-def is_staged(warehouse: Warehouse, plan: TablePlan) -> str:
-    """Return the condition of the keys that are staged, for `held_rows`."""
-    key = column_names(plan.table.key)
-    return f"({key}) in (select {key} from {warehouse.loading(plan.table.name)})"
+    in_month = f"({key}) in (select {key} from {warehouse.replica(plan.table.name)} where {partition})"
+    return f"{in_month} or {_is_staged(warehouse, plan)}"
 
 
 @contextmanager
 def held_rows(warehouse: Warehouse, plan: TablePlan, *, versions: str = "true", newest: str = "true") -> Iterator[str]:
-    """Hold a table of what the replica has of some rows and of all that are staged, and yield its quoted name.
+    """Hold a table of what the replica has of some rows, and yield its quoted name.
 
     One row per key, with the key's columns, `version`, `row_hash` (0 for a tombstone) and `damaged`. It is a table, as
     several steps read it and each reading of the replica costs as much as a scan.
@@ -91,7 +89,8 @@ def held_rows(warehouse: Warehouse, plan: TablePlan, *, versions: str = "true", 
         warehouse: where.
         plan: of the replica.
         versions: condition on the versions of a row that are looked at; must choose all versions of a key or none.
-        newest: condition on the newest version of each row that is not staged.
+        newest: condition on the newest version of each row. Both together must choose every key that is staged and
+            that the replica has with another hash.
     """
     name = f"{quote_identifier(warehouse.crm)}.{quote_identifier(f'{plan.table.name}__held')}"
     key = column_names(plan.table.key)
@@ -100,7 +99,7 @@ def held_rows(warehouse: Warehouse, plan: TablePlan, *, versions: str = "true", 
         warehouse.run(
             f"create table {name} engine = MergeTree order by ({key}) as "
             f"select * from ({_newest(warehouse, plan, f'{key}, version, row_hash, damaged', versions)}) "
-            f"where (row_hash != 0 and ({newest})) or {is_staged(warehouse, plan)}",
+            f"where {newest}",
             settings=GROUP_SETTINGS,
         )
         yield name
@@ -162,15 +161,23 @@ def bury_missing(warehouse: Warehouse, plan: TablePlan, held: str, *, extracted_
 
 
 def equals_staged(warehouse: Warehouse, plan: TablePlan, held: str) -> bool:
-    """Tell whether the replica has exactly the staged rows, among those that were held and those that are staged."""
+    """Tell whether the replica now has what the CRM has of every row that was published or buried.
+
+    The other held rows were found equal, by hash and checksum, when they were held.
+    """
     key, loading = column_names(plan.table.key), warehouse.loading(plan.table.name)
-    versions = f"({key}) in (select {key} from {loading} union all select {key} from {held})"
-    sums = "count(), groupBitXor(row_hash)"
-    now = _query(
-        warehouse, f"select {sums} from ({_newest(warehouse, plan, 'row_hash', versions)}) where row_hash != 0"
+    written = (
+        f"({key}) in (select {key} {changed_rows(warehouse, plan, held)} union all {_unstaged(warehouse, plan, held)})"
     )
-    staged = _query(warehouse, f"select {sums} from (select _row_hash as row_hash from {loading}) where row_hash != 0")
-    return tuple(now[0]) == tuple(staged[0])
+    sums = "count(), groupBitXor(row_hash)"
+    now, staged = (
+        _query(warehouse, f"select {sums} from ({rows}) where row_hash != 0")[0]
+        for rows in (
+            _newest(warehouse, plan, "row_hash", written),
+            f"select _row_hash as row_hash from {loading} where {written}",
+        )
+    )
+    return now == staged
 
 
 def _newest(warehouse: Warehouse, plan: TablePlan, columns: str, versions: str = "true") -> str:
@@ -193,7 +200,12 @@ select {columns} from (
 
 def _unstaged(warehouse: Warehouse, plan: TablePlan, held: str) -> str:
     key = column_names(plan.table.key)
-    return f"select {key} from {held} where row_hash != 0 and not ({is_staged(warehouse, plan)})"
+    return f"select {key} from {held} where row_hash != 0 and not {_is_staged(warehouse, plan)}"
+
+
+def _is_staged(warehouse: Warehouse, plan: TablePlan) -> str:
+    key = column_names(plan.table.key)
+    return f"({key}) in (select {key} from {warehouse.loading(plan.table.name)})"
 
 
 def _query(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:

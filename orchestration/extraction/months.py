@@ -19,8 +19,7 @@ from orchestration.extraction.held_rows import (
     classify_changes,
     equals_staged,
     held_rows,
-    in_month,
-    is_staged,
+    in_month_or_staged,
     unstaged_keys,
 )
 from orchestration.extraction.history import record_changes
@@ -82,8 +81,7 @@ def load_month(
         with staging_table(warehouse, plan, whole=False), connection.transaction():
             read_one_snapshot(connection)
             rows = _stage_month(connection, warehouse, mapping, plan, first, boundary)
-            concerned = f"{in_month(warehouse, plan, first)} or {is_staged(warehouse, plan)}"
-            with held_rows(warehouse, plan, versions=concerned) as held:
+            with held_rows(warehouse, plan, versions=in_month_or_staged(warehouse, plan, first)) as held:
                 _stage_moved(connection, warehouse, plan, unstaged_keys(warehouse, plan, held), boundary)
                 check_sources(connection, plan, sources)
                 check_table_lock(connection, warehouse, table)
