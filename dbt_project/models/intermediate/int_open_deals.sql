@@ -20,6 +20,18 @@ touches as (
     inner join {{ ref('dim_tenants') }} as tenants on activities.tenant_id = tenants.tenant_id
     where (activities.tenant_id, activities.deal_id) in (select open_deals.* from open_deals)
     group by tenant_id, deal_id
+),
+
+-- A join holds its right side in memory: few of all deals are open.
+customers as (
+    select
+        tenant_id,
+        deal_id,
+        customer_kind,
+        customer_id,
+        customer_name
+    from {{ ref('int_deal_customers') }}
+    where (tenant_id, deal_id) in (select open_deals.* from open_deals)
 )
 
 select
@@ -36,7 +48,7 @@ select
     coalesce(stages.stage_name, {{ none_member() }}) as stage_name,
     stages.stage_position as stage_position,
     cast(round(stages.win_probability_percent / 100, 6) as Nullable(Decimal(9, 6))) as stage_probability,
-    coalesce(leads.source_group, {{ none_member() }}) as source_group,
+    deals.source_group as source_group,
     customers.customer_kind as customer_kind,
     customers.customer_id as customer_id,
     customers.customer_name as customer_name,
@@ -60,13 +72,12 @@ select
     deals.amount_base as amount_base
 from {{ ref('fct_deals') }} as deals
 inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-inner join {{ ref('int_deal_customers') }} as customers
+inner join customers
     on deals.tenant_id = customers.tenant_id and deals.deal_id = customers.deal_id
 left join {{ ref('dim_stages') }} as stages
     on
         deals.tenant_id = stages.tenant_id
         and deals.pipeline_id = stages.pipeline_id
         and deals.stage_id = stages.stage_id
-left join {{ ref('fct_leads') }} as leads on deals.tenant_id = leads.tenant_id and deals.lead_id = leads.lead_id
 left join touches on deals.tenant_id = touches.tenant_id and deals.deal_id = touches.deal_id
 where deals.outcome = 'open'

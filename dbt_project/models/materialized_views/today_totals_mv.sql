@@ -25,15 +25,18 @@ recent_leads as (
     where created_at >= (select recently.moment from recently)
 ),
 
+newest_leads as (
+    {{ newest_versions(ref('stg_crm__lead_versions'), 'lead_id', among='recent_leads') }}
+),
+
 new_leads as (
     select
         leads.tenant_id as tenant_id,
         count() as leads
-    from {{ ref('stg_crm__leads') }} as leads
+    from newest_leads as leads
     inner join tenants on leads.tenant_id = tenants.tenant_id
     where
-        (leads.tenant_id, leads.lead_id) in (select recent_leads.* from recent_leads)
-        and not leads.is_duplicate
+        not leads.is_duplicate
         and {{ local_day('leads.created_at', 'tenants.timezone') }} = tenants.today
     group by tenant_id
 ),
@@ -66,17 +69,19 @@ recent_activities as (
     where finished_at >= (select recently.moment from recently)
 ),
 
+newest_activities as (
+    {{ newest_versions(ref('stg_crm__activity_versions'), 'activity_id', among='recent_activities') }}
+),
+
 done_activities as (
     select
         activities.tenant_id as tenant_id,
         count() as completed_activities
-    from {{ ref('stg_crm__activities') }} as activities
+    from newest_activities as activities
     inner join tenants on activities.tenant_id = tenants.tenant_id
     where
-        (activities.tenant_id, activities.activity_id) in (select recent_activities.* from recent_activities)
-        and activities.activity_status = 'completed'
-        and {{ local_day('coalesce(activities.completed_at, activities.updated_at)', 'tenants.timezone') }}
-        = tenants.today
+        activities.activity_status = 'completed'
+        and {{ local_day('activities.finished_at', 'tenants.timezone') }} = tenants.today
     group by tenant_id
 ),
 
@@ -123,7 +128,13 @@ closing_history as (
         tenant_id,
         history_id
     from {{ ref('stg_crm__deal_stage_history_versions') }}
-    where (tenant_id, deal_id) in (select recent_closes.* from recent_closes)
+    where
+        cityHash64(tenant_id, deal_id)
+        in (select cityHash64(recent_closes.tenant_id, recent_closes.deal_id) from recent_closes)
+),
+
+newest_history as (
+    {{ newest_versions(ref('stg_crm__deal_stage_history_versions'), 'history_id', among='closing_history') }}
 ),
 
 history as (
@@ -139,8 +150,7 @@ history as (
             partition by tenant_id, deal_id
             order by {{ history_order('changed_at', 'history_id') }}
         ) as number
-    from {{ ref('stg_crm__deal_stage_history') }}
-    where (tenant_id, history_id) in (select closing_history.* from closing_history)
+    from newest_history
 ),
 
 -- The stage that the first recorded change left comes before it, as entry 0.

@@ -2,6 +2,9 @@
 select
     tenant_id,
     id as activity_id,
+    status as activity_status,
     coalesce(completed_at, updated_at) as finished_at,
-    _extracted_at as loaded_at
+    _extracted_at as loaded_at,
+    _version as version,
+    cast(_deleted as Bool) as is_deleted
 from {{ source('crm', 'activities') }}

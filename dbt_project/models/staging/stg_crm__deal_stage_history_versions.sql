@@ -4,6 +4,13 @@ select
     tenant_id,
     id as history_id,
     deal_id,
+    pipeline_id,
+    from_stage_id,
+    stage_id,
     changed_at,
-    _extracted_at as loaded_at
+    _extracted_at as loaded_at,
+    _version as version,
+    cast(_deleted as Bool) as is_deleted,
+    -- Extraction, where it records the changes itself, gives its rows no version and this id.
+    _version = 0 and id = concat(deal_id, '-', toString(toUnixTimestamp64Micro(changed_at))) as is_observed
 from {{ source('crm', 'deal_stage_history') }}

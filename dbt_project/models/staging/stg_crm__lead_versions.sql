@@ -2,6 +2,9 @@
 select
     tenant_id,
     id as lead_id,
+    is_duplicate,
     created_at,
-    _extracted_at as loaded_at
+    _extracted_at as loaded_at,
+    _version as version,
+    cast(_deleted as Bool) as is_deleted
 from {{ source('crm', 'leads') }}

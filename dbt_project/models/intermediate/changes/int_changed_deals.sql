@@ -60,6 +60,22 @@ changed_pipelines as (
     where dimension in ('stage', 'pipeline')
 ),
 
+changed_sources as (
+    select
+        tenant_id,
+        member_id
+    from members
+    where dimension = 'source'
+),
+
+leads_of_changed_sources as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_crm__leads') }}
+    where (tenant_id, source_id) in (select changed_sources.* from changed_sources)
+),
+
 changed_users as (
     select
         tenant_id,
@@ -152,12 +168,14 @@ changed as (
     from built_owners
     where (tenant_id, history_id) in (select rows_of_owner_history.* from rows_of_owner_history)
     union all
-    -- Whether a deal is a direct one depends on its lead.
+    -- Whether a deal is a direct one depends on its lead, and so does its source.
     select
         tenant_id,
         deal_id
     from built_deals
-    where (tenant_id, lead_id) in (select new_leads.* from new_leads)
+    where
+        (tenant_id, lead_id) in (select new_leads.* from new_leads)
+        or (tenant_id, lead_id) in (select leads_of_changed_sources.* from leads_of_changed_sources)
     union all
     select
         tenant_id,

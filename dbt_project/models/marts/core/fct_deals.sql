@@ -17,7 +17,8 @@ owners_at_close as (
 leads as (
     select
         tenant_id,
-        lead_id
+        lead_id,
+        source_id
     from {{ ref('stg_crm__leads') }}
     -- The leads of changed deals are among the changed leads.
     where {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
@@ -83,6 +84,9 @@ select
     rated.contact_id as contact_id,
     rated.lead_id as lead_id,
     leads.lead_id is null as is_direct,
+    coalesce(sources.source_id, {{ none_member() }}) as source_id,
+    coalesce(sources.source_name, {{ none_member() }}) as source_name,
+    coalesce(sources.source_group, {{ none_member() }}) as source_group,
     rated.amount as amount,
     rated.currency as currency,
     rated.exchange_rate as exchange_rate,
@@ -107,3 +111,5 @@ left join {{ ref('dim_users') }} as managers_at_close
         = managers_at_close.user_id
 left join leads
     on rated.tenant_id = leads.tenant_id and rated.lead_id = leads.lead_id
+left join {{ ref('dim_sources') }} as sources
+    on leads.tenant_id = sources.tenant_id and leads.source_id = sources.source_id

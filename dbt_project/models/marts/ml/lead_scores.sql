@@ -1,4 +1,26 @@
 -- Grain: tenant and open lead on the newest day that was scored.
+with scored as (
+    select
+        tenant_id,
+        lead_id
+    from {{ ref('stg_ml__lead_scores') }}
+),
+
+leads as (
+    select
+        tenant_id,
+        lead_id,
+        source_id,
+        source_name,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name
+    from {{ ref('fct_leads') }}
+    -- A join holds its right side in memory: few of all leads are open.
+    where (tenant_id, lead_id) in (select scored.* from scored)
+)
+
 select
     scores.tenant_id as tenant_id,
     cast(scores.as_of as Date32) as as_of,
@@ -12,5 +34,5 @@ select
     cast(1 as UInt64) as leads,
     {{ scored_columns('scores') }}
 from {{ ref('stg_ml__lead_scores') }} as scores
-left join {{ ref('fct_leads') }} as leads on scores.tenant_id = leads.tenant_id and scores.lead_id = leads.lead_id
+left join leads on scores.tenant_id = leads.tenant_id and scores.lead_id = leads.lead_id
 where {{ of_newest_day('scores', ref('stg_ml__lead_scores')) }}

@@ -2,25 +2,24 @@
 -- Won and lost deals. Without a close day: day and month NULL, the month (none). No zero rows.
 with deals as (
     select
-        deals.tenant_id as tenant_id,
-        deals.closed_day as closed_day,
-        deals.department_id as department_id,
-        deals.department_name as department_name,
-        deals.manager_id as manager_id,
-        deals.manager_name as manager_name,
-        deals.pipeline_id as pipeline_id,
-        deals.pipeline_name as pipeline_name,
-        coalesce(leads.source_id, {{ none_member() }}) as source_id,
-        coalesce(leads.source_name, {{ none_member() }}) as source_name,
-        coalesce(leads.source_group, {{ none_member() }}) as source_group,
-        deals.is_future as is_future,
-        deals.outcome as outcome,
-        deals.amount as amount,
-        deals.amount_base as amount_base,
-        if(deals.outcome = 'won', dateDiff('day', deals.created_day, deals.closed_day), null) as cycle
-    from {{ ref('fct_deals') }} as deals
-    left join {{ ref('fct_leads') }} as leads on deals.tenant_id = leads.tenant_id and deals.lead_id = leads.lead_id
-    where deals.outcome in ('won', 'lost')
+        tenant_id,
+        closed_day,
+        department_id,
+        department_name,
+        manager_id,
+        manager_name,
+        pipeline_id,
+        pipeline_name,
+        source_id,
+        source_name,
+        source_group,
+        is_future,
+        outcome,
+        amount,
+        amount_base,
+        if(outcome = 'won', dateDiff('day', created_day, closed_day), null) as cycle
+    from {{ ref('fct_deals') }}
+    where outcome in ('won', 'lost')
 )
 
 select

@@ -1,4 +1,32 @@
 -- Grain: one row per open activity as of the build, of whatever type, with its deal or lead.
+with deals_with_tasks as (
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('fct_activities') }}
+    where activity_status = 'open' and deal_id is not null
+),
+
+-- A join holds its right side in memory: few of all deals have an open activity.
+deals as (
+    select
+        tenant_id,
+        deal_id,
+        deal_title,
+        pipeline_name
+    from {{ ref('fct_deals') }}
+    where (tenant_id, deal_id) in (select deals_with_tasks.* from deals_with_tasks)
+),
+
+customers as (
+    select
+        tenant_id,
+        deal_id,
+        customer_name
+    from {{ ref('int_deal_customers') }}
+    where (tenant_id, deal_id) in (select deals_with_tasks.* from deals_with_tasks)
+)
+
 select
     activities.tenant_id as tenant_id,
     activities.activity_id as activity_id,
@@ -28,8 +56,8 @@ select
     cast(if(due = 'before', dateDiff('day', activities.due_day, tenants.as_of_day), 0) as UInt64) as days_late
 from {{ ref('fct_activities') }} as activities
 inner join {{ ref('dim_tenants') }} as tenants on activities.tenant_id = tenants.tenant_id
-left join {{ ref('fct_deals') }} as deals
+left join deals
     on activities.tenant_id = deals.tenant_id and activities.deal_id = deals.deal_id
-left join {{ ref('int_deal_customers') }} as customers
+left join customers
     on activities.tenant_id = customers.tenant_id and activities.deal_id = customers.deal_id
 where activities.activity_status = 'open'
