@@ -13,22 +13,15 @@ with funnel as (
 
 history as (
     select
-        entries.tenant_id as tenant_id,
-        entries.deal_id as deal_id,
+        tenant_id,
+        deal_id,
+        pipeline_id,
         -- With -OrNull the absence of such an entry stays apart from position 0.
-        maxOrNullIf(entries.stage_position, entries.outcome = 'open') as highest_open_position,
-        maxOrNullIf(entries.stage_position, entries.outcome in ('open', 'won')) as highest_position
-    from {{ ref('int_deal_stage_entries') }} as entries
-    inner join {{ ref('stg_crm__deals') }} as deals
-        on
-            entries.tenant_id = deals.tenant_id
-            and entries.deal_id = deals.deal_id
-            and entries.pipeline_id = deals.pipeline_id
-    where
-        entries.is_live_stage
-        and {{ only_changed('deals', ['entries.tenant_id', 'entries.deal_id']) }}
-        and {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}
-    group by entries.tenant_id, entries.deal_id
+        maxOrNullIf(stage_position, outcome = 'open') as highest_open_position,
+        maxOrNullIf(stage_position, outcome in ('open', 'won')) as highest_position
+    from {{ ref('int_deal_stage_entries') }}
+    where is_live_stage and {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+    group by tenant_id, deal_id, pipeline_id
 )
 
 select
@@ -49,5 +42,8 @@ inner join {{ ref('stg_crm__stages') }} as stages
 inner join funnel
     on deals.tenant_id = funnel.tenant_id and deals.pipeline_id = funnel.pipeline_id
 left join history
-    on deals.tenant_id = history.tenant_id and deals.deal_id = history.deal_id
+    on
+        deals.tenant_id = history.tenant_id
+        and deals.deal_id = history.deal_id
+        and deals.pipeline_id = history.pipeline_id
 where {{ only_changed('deals', ['deals.tenant_id', 'deals.deal_id']) }}

@@ -14,14 +14,23 @@ owners_at_close as (
     where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
 ),
 
+referred_leads as (
+    select cityHash64(tenant_id, lead_id) as hash
+    from {{ ref('stg_crm__deals') }}
+    where lead_id is not null and {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
 leads as (
     select
         tenant_id,
         lead_id,
         source_id
     from {{ ref('stg_crm__leads') }}
-    -- The leads of changed deals are among the changed leads.
-    where {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
+    where
+        -- A join holds its right side in memory: few of all leads have a deal.
+        cityHash64(tenant_id, lead_id) in (select referred_leads.hash from referred_leads)
+        -- The leads of changed deals are among the changed leads.
+        and {{ only_changed('leads', ['tenant_id', 'lead_id']) }}
 ),
 
 deals as (

@@ -1,7 +1,31 @@
 -- Grain: tenant, month, customer, manager (current owner) with department, pipeline. Won deals of the as-of
 -- month and of the eleven before it, up to the as-of day. The rank is the customer's in the whole tenant over
 -- these twelve months.
-with sales as (
+with sold_deals as (
+    select
+        deals.tenant_id as tenant_id,
+        deals.deal_id as deal_id
+    from {{ ref('fct_deals') }} as deals
+    inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
+    where
+        deals.outcome = 'won'
+        and deals.closed_day >= addMonths({{ first_of_month('tenants.as_of_day') }}, -11)
+        and not deals.is_future
+),
+
+-- A join holds its right side in memory: few of all deals were won lately.
+customers as (
+    select
+        tenant_id,
+        deal_id,
+        customer_kind,
+        customer_id,
+        customer_name
+    from {{ ref('int_deal_customers') }}
+    where (tenant_id, deal_id) in (select sold_deals.* from sold_deals)
+),
+
+sales as (
     select
         deals.tenant_id as tenant_id,
         {{ first_of_month('deals.closed_day') }} as month,
@@ -16,13 +40,7 @@ with sales as (
         deals.pipeline_name as pipeline_name,
         coalesce(deals.amount_base, 0) as amount
     from {{ ref('fct_deals') }} as deals
-    inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    inner join {{ ref('int_deal_customers') }} as customers
-        on deals.tenant_id = customers.tenant_id and deals.deal_id = customers.deal_id
-    where
-        deals.outcome = 'won'
-        and deals.closed_day >= addMonths({{ first_of_month('tenants.as_of_day') }}, -11)
-        and not deals.is_future
+    inner join customers on deals.tenant_id = customers.tenant_id and deals.deal_id = customers.deal_id
 ),
 
 ranked as (
