@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_assets.forecasting.ces_spread import computed_spread
 from ml_assets.forecasting.differences import plain_differences
 from ml_assets.forecasting.structural import structural_forecast
 
@@ -127,7 +128,8 @@ def ces(history: History, horizon: int) -> Prediction:
     from statsforecast.models import AutoCES
 
     _needs(history, 2 * SEASON)
-    return _from_engine(AutoCES(season_length=SEASON), history.values, horizon)
+    with computed_spread():
+        return _from_engine(AutoCES(season_length=SEASON), history.values, horizon)
 
 
 def theta(history: History, horizon: int) -> Prediction:

@@ -167,9 +167,11 @@ def _pipelines(
     known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, win_chances: WinChances | None
 ) -> dict[str, tuple[_Estimate | None, pd.DataFrame]]:
     """The quarter and its deals by the tables and, where they are given, by learnt chances."""
-    found = {PIPELINE: _from_pipeline(known, entries, now, None)}
+    open_deals = _open_at(known, entries, now)
+    landmarks = _landmarks(known, entries, now, _quarter(now)[1] - now)
+    found = {PIPELINE: _from_pipeline(known, now, open_deals, landmarks, None)}
     if win_chances is not None:
-        found[LEARNT] = _from_pipeline(known, entries, now, win_chances(now, _quarter(now)[1]))
+        found[LEARNT] = _from_pipeline(known, now, open_deals, landmarks, win_chances(now, _quarter(now)[1]))
     return found
 
 
@@ -183,12 +185,13 @@ def _better_pipeline(backtest: pd.DataFrame) -> str:
 
 
 def _from_pipeline(
-    known: pd.DataFrame, entries: pd.DataFrame, now: pd.Timestamp, learnt: pd.Series | None
+    known: pd.DataFrame,
+    now: pd.Timestamp,
+    open_deals: pd.DataFrame,
+    landmarks: list[tuple[pd.DataFrame, float]],
+    learnt: pd.Series | None,
 ) -> tuple[_Estimate | None, pd.DataFrame]:
-    start, end = _quarter(now)
-    ahead = end - now
-    open_deals = _open_at(known, entries, now)
-    landmarks = _landmarks(known, entries, now, ahead)
+    start, _ = _quarter(now)
     if len(landmarks) < _LEAST_LANDMARKS:
         return None, open_deals.iloc[:0]
     open_deals = _with_chances(open_deals, pd.concat([seen for seen, _ in landmarks]))
