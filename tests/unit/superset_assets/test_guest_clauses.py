@@ -16,14 +16,13 @@ from superset_assets.tokens import Guest, TokenError, mint_guest_token
 
 SECRET = SecretStr("a-secret-of-more-than-32-characters-for-tests")
 DASHBOARD = "4b9d1a0e-6a0f-4c39-9a55-2a51f3ab1f0c"
-NOW = datetime.now(UTC)
 ids = st.text(max_size=40).filter(is_identifier).filter(lambda value: "\\" not in value)
 
 
 def claims_of(
     guest: Guest, life: timedelta = timedelta(minutes=5), dashboards: tuple[str, ...] = (DASHBOARD,)
 ) -> object:
-    token = mint_guest_token(SECRET, guest, dashboards, now=NOW, life=life)
+    token = mint_guest_token(SECRET, guest, dashboards, now=datetime.now(UTC), life=life)
     return jwt.decode(token, SECRET.get_secret_value(), algorithms=["HS256"], audience="superset")
 
 
