@@ -106,6 +106,7 @@ class Results(BaseModel):
     cores: int
     memory_gib: float
     clickhouse_memory_gib: float
+    threads: int
     load_average: float
     clickhouse: str
     rows: dict[str, int]
@@ -124,6 +125,7 @@ class _Stage:
     enlargement: Enlargement
     clickhouse_pid: int
     memory_gib: float
+    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.marts", description=__doc__)
     parser.add_argument("--deals", type=int, default=5_000_000, help="deals in the CRM (default: %(default)s)")
     parser.add_argument("--memory-gib", type=float, default=6.0, help="what ClickHouse may use (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="models built at once (default: %(default)s)")
     parser.add_argument("--home", type=Path, help="folder to keep the filled engines in; without it they are deleted")
     parser.add_argument("--only-fill", action="store_true", help="fill --home and measure nothing yet")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/operations.md")
@@ -147,7 +150,7 @@ def main() -> int:
         parser.error("--only-fill needs --home")
     with ExitStack() as running:
         home = arguments.home or Path(running.enter_context(tempfile.TemporaryDirectory(prefix="crm-analytics-bench-")))
-        stage = running.enter_context(_set_up(home, arguments.deals, arguments.memory_gib))
+        stage = running.enter_context(_set_up(home, arguments.deals, arguments.memory_gib, arguments.threads))
         if arguments.only_fill:
             return 0
         found = _measure(stage)
@@ -163,11 +166,11 @@ def main() -> int:
 
 
 @contextmanager
-def _set_up(home: Path, deals: int, memory_gib: float) -> Iterator[_Stage]:
+def _set_up(home: Path, deals: int, memory_gib: float, threads: int) -> Iterator[_Stage]:
     """Start the engines of `home` and fill them, unless an earlier run has."""
     plan, enlargement, mark = plan_engines(home, {}), plan_enlargement(deals), home / _FILLED
     with running_engines(plan, max_memory=int(memory_gib * (1 << 30))) as engines:
-        environment = plan.environment()
+        environment = {**plan.environment(), "DBT_THREADS": str(threads)}
         warehouse = Warehouse(connect_clickhouse(load_clickhouse_settings(environment), send_receive_timeout=3600))
         with connect_postgres(load_postgres_settings(environment)) as crm:
             if not mark.exists():
@@ -175,7 +178,7 @@ def _set_up(home: Path, deals: int, memory_gib: float) -> Iterator[_Stage]:
                 mark.write_text(enlargement.model_dump_json(), encoding="utf-8")
             elif Enlargement.model_validate_json(mark.read_text(encoding="utf-8")) != enlargement:
                 raise SystemExit(f"{home} holds a CRM of another size; name another folder, or delete it")
-            yield _Stage(home, environment, crm, warehouse, enlargement, engines.clickhouse.pid, memory_gib)
+            yield _Stage(home, environment, crm, warehouse, enlargement, engines.clickhouse.pid, memory_gib, threads)
 
 
 def _measure(stage: _Stage) -> Results:
@@ -194,6 +197,7 @@ def _measure(stage: _Stage) -> Results:
             cores=psutil.cpu_count() or 1,
             memory_gib=psutil.virtual_memory().total / (1 << 30),
             clickhouse_memory_gib=stage.memory_gib,
+            threads=stage.threads,
             load_average=load_average,
             clickhouse=str(warehouse.client.server_version),
             rows=_rows(
@@ -305,7 +309,7 @@ def _heading(found: Results) -> str:
     return (
         f"{found.measured_on}, {found.cores} cores, {found.memory_gib:.0f} GiB of memory, load average "
         f"{found.load_average:.1f} before the run, ClickHouse {found.clickhouse} with at most "
-        f"{found.clickhouse_memory_gib:g} GiB. Rows: {rows}. "
+        f"{found.clickhouse_memory_gib:g} GiB, {found.threads} models at once. Rows: {rows}. "
         f"Keys of the night after a day: {changed}."
     )
 

@@ -9,9 +9,8 @@
 select referring.*
 from {{ model }} as referring
 where
-    cityHash64(
-        {%- for column in columns %}referring.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
-    ) not in (select cityHash64({{ to_columns | join(', ') }}) from {{ to }})
+    cityHash64({{ 'referring.' ~ columns | join(', referring.') }})
+    not in (select cityHash64({{ to_columns | join(', ') }}) from {{ to }})
     and ({{ where_holds }})
     {% for column in columns -%}
     and referring.{{ column }} is not null
