@@ -195,6 +195,8 @@ with
         from {log_table(warehouse, "month_records")}
         where
             mart = {format_str(mart.mart)} and (tenant_id, month) in (select tenant_id, month from now)
+            -- The first time that a tenant is seen nothing has changed, and all of its records are new.
+            and tenant_id in (select tenant_id from closed)
             and (
                 batch = {{batch:UInt64}}
                 or (tenant_id, month, batch) in (select tenant_id, month, last_batch from before)
