@@ -165,17 +165,12 @@ def equals_staged(warehouse: Warehouse, plan: TablePlan, held: str) -> bool:
 
     The other held rows were found equal, by hash and checksum, when they were held.
     """
-    key, loading = column_names(plan.table.key), warehouse.loading(plan.table.name)
-    written = (
-        f"({key}) in (select {key} {changed_rows(warehouse, plan, held)} union all {_unstaged(warehouse, plan, held)})"
-    )
-    sums = "count(), groupBitXor(row_hash)"
-    now, staged = (
-        _query(warehouse, f"select {sums} from ({rows}) where row_hash != 0")[0]
-        for rows in (
-            _newest(warehouse, plan, "row_hash", written),
-            f"select _row_hash as row_hash from {loading} where {written}",
-        )
+    key, sums, changed = column_names(plan.table.key), "count(), groupBitXor", changed_rows(warehouse, plan, held)
+    written = f"({key}) in (select {key} {changed} union all {_unstaged(warehouse, plan, held)})"
+    newest = _newest(warehouse, plan, "row_hash", written)
+    now = _query(warehouse, f"select {sums}(row_hash) from ({newest}) where row_hash != 0")
+    staged = _query(
+        warehouse, f"select {sums}(_row_hash) from (select staged._row_hash {changed}) where _row_hash != 0"
     )
     return now == staged
 

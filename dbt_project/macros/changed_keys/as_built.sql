@@ -18,8 +18,3 @@
     {%- endif -%}
     {{ return('null(\'' ~ (structure | replace("'", "\\'")) ~ '\')') }}
 {%- endmacro %}
-
-{#- Whether models are asked to be built whole, as SQL. -#}
-{% macro is_full_refresh() -%}
-    {{ 'true' if should_full_refresh() else 'false' }}
-{%- endmacro %}

@@ -9,7 +9,7 @@
       which tests have not passed (see proven.sql). What they were found by may be gone, as the models that were built hold
       the new state.
     is_still_new: which of these a model has not been built by, as SQL.
-  Nothing is new where no model of the entity has a table with a build on record, or all are asked to be built whole.
+  Nothing is new where no model of the entity has a table with a build on record: all of them will be built whole.
 -#}
 {% macro what_changed(entity) -%}
     {%- set loads, repairs, members = ref('stg_ops__loads'), ref('stg_ops__repairs'), ref('int_member_changes') -%}
@@ -34,13 +34,6 @@
         {%- do reach.append("'until " ~ row[0] ~ "', " ~ row[1] ~ ", 'load " ~ row[0] ~ "', " ~ row[2]) -%}
     {%- endfor -%}
     {%- set read_until = "cast(map(" ~ reach | join(', ') ~ ") as Map(String, Int64))" -%}
-    {#- Then nothing is built by keys, nor tested by them. -#}
-    {%- if should_full_refresh() and _all_are_built(entity) -%}
-        {{ return({
-            'read_until': read_until, 'conditions': _nothing_new(), 'members': newest_member,
-            'keeps': 'false', 'is_still_new': 'false'
-        }) }}
-    {%- endif -%}
     {#- Where there is no list to keep keys for the tests, they are found anew, from where the tests last passed. -#}
     {%- set has_list = as_built('int_changed_' ~ entity, 'is_new Bool') is not string -%}
     {%- set builds = _last_builds(entity, with_tests=not has_list) -%}
@@ -59,16 +52,6 @@
         'keeps': 'true' if tests_lag else 'is_new' if models_lag else 'false',
         'is_still_new': 'is_new' if models_lag else 'false',
     }) }}
-{%- endmacro %}
-
-{#- Returns whether the present run builds every model of the entity. -#}
-{% macro _all_are_built(entity) -%}
-    {%- for node in graph.nodes.values()
-        if node.resource_type == 'model' and node.config.get('materialized') == 'changed_keys'
-        and entity in followed_by(node).entities and node.unique_id not in selected_resources -%}
-        {{ return(false) }}
-    {%- endfor -%}
-    {{ return(true) }}
 {%- endmacro %}
 
 {#- Returns conditions by which no row of any source is new. -#}

@@ -22,16 +22,8 @@ touches as (
     group by tenant_id, deal_id
 ),
 
--- A join holds its right side in memory: few of all deals are open.
 customers as (
-    select
-        tenant_id,
-        deal_id,
-        customer_kind,
-        customer_id,
-        customer_name
-    from {{ ref('int_deal_customers') }}
-    where (tenant_id, deal_id) in (select open_deals.* from open_deals)
+    {{ rows_among(ref('int_deal_customers'), 'deal_id', keys='open_deals') }}
 )
 
 select

@@ -11,6 +11,5 @@ select
     _extracted_at as loaded_at,
     _version as version,
     cast(_deleted as Bool) as is_deleted,
-    -- Extraction, where it records the changes itself, gives its rows no version and this id.
-    _version = 0 and id = concat(deal_id, '-', toString(toUnixTimestamp64Micro(changed_at))) as is_observed
+    {{ is_observed() }} as is_observed
 from {{ source('crm', 'deal_stage_history') }}

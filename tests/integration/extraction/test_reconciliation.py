@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from psycopg import sql
@@ -12,6 +12,7 @@ from psycopg import sql
 from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill
 from deploy.settings import ClickHouseSettings, PostgresSettings
+from orchestration.extraction import reconciliation
 from orchestration.extraction.canonical import CANONICAL_TABLES
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.held_rows import Changes
@@ -265,6 +266,27 @@ def test_a_value_that_cannot_be_loaded_stops_the_repair(notes: Bench) -> None:
         reconcile_table(notes.crm, notes.warehouse, bench_mapping(NOTES), "contacts", run_id="test")
     assert shown(notes) == before
     assert notes.tables() == {"contacts"}
+
+
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        ("publish_changes", "update notes set note = 'silent' where id = 7"),
+        ("publish_changes", "insert into notes values (301, 'new', false, '2025-01-16Z', '2025-01-16Z')"),
+        ("bury_missing", "delete from notes where id = 7"),
+    ],
+)
+def test_a_repair_that_did_not_take_is_not_called_equal(
+    notes: Bench, monkeypatch: pytest.MonkeyPatch, step: str, change: LiteralString
+) -> None:
+    notes.crm.execute(change)
+    with monkeypatch.context() as broken:
+        broken.setattr(reconciliation, step, lambda *_, **__: 0)
+        result = reconcile_table(notes.crm, notes.warehouse, bench_mapping(NOTES), "contacts", run_id="test")
+    assert result is not None
+    assert not result.clean
+    reconcile(notes)
+    assert shown(notes) == everything(notes)
 
 
 def test_it_waits_for_a_load_of_the_same_table(

@@ -1,6 +1,7 @@
 -- Grain: one row per change of a member of a dimension (stage, pipeline, user, source, tenant, exchange rate) that
 -- facts are made with. Members come from small tables that are often loaded whole, so a change is told by content.
-{{ config(materialized='incremental', incremental_strategy='append') }}
+-- A log, which a full refresh leaves alone: it would count every member, and so every key, as changed.
+{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 with members as (
     select
         'stage' as dimension,
@@ -71,7 +72,6 @@ recorded as (
         member_id,
         argMax(content, number) as content
     from built
-    where not {{ is_full_refresh() }}
     group by dimension, tenant_id, parent_id, member_id
 ),
 
@@ -102,7 +102,7 @@ select
     member_id,
     -- A member that is gone has no content; 0 stands for it.
     max(content_now) as content,
-    -- Numbers only grow, also over a full refresh: models remember the last one that they have seen.
+    -- Numbers only grow: models remember the last one that they have seen.
     greatest(
         toUnixTimestamp64Micro(now64(6)), coalesce((select max(built.number) + 1 from built), 0)
     ) as number

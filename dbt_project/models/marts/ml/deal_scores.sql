@@ -1,25 +1,6 @@
 -- Grain: tenant and open deal on the newest day that was scored.
-with scored as (
-    select
-        tenant_id,
-        deal_id
-    from {{ ref('stg_ml__deal_scores') }}
-),
-
-deals as (
-    select
-        tenant_id,
-        deal_id,
-        deal_title,
-        pipeline_id,
-        pipeline_name,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name
-    from {{ ref('fct_deals') }}
-    -- A join holds its right side in memory: few of all deals are open.
-    where (tenant_id, deal_id) in (select scored.* from scored)
+with deals as (
+    {{ rows_among(ref('fct_deals'), 'deal_id', keys=ref('stg_ml__deal_scores')) }}
 )
 
 select

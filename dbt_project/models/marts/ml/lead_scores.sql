@@ -1,24 +1,6 @@
 -- Grain: tenant and open lead on the newest day that was scored.
-with scored as (
-    select
-        tenant_id,
-        lead_id
-    from {{ ref('stg_ml__lead_scores') }}
-),
-
-leads as (
-    select
-        tenant_id,
-        lead_id,
-        source_id,
-        source_name,
-        department_id,
-        department_name,
-        manager_id,
-        manager_name
-    from {{ ref('fct_leads') }}
-    -- A join holds its right side in memory: few of all leads are open.
-    where (tenant_id, lead_id) in (select scored.* from scored)
+with leads as (
+    {{ rows_among(ref('fct_leads'), 'lead_id', keys=ref('stg_ml__lead_scores')) }}
 )
 
 select

@@ -13,16 +13,8 @@ with sold_deals as (
         and not deals.is_future
 ),
 
--- A join holds its right side in memory: few of all deals were won lately.
 customers as (
-    select
-        tenant_id,
-        deal_id,
-        customer_kind,
-        customer_id,
-        customer_name
-    from {{ ref('int_deal_customers') }}
-    where (tenant_id, deal_id) in (select sold_deals.* from sold_deals)
+    {{ rows_among(ref('int_deal_customers'), 'deal_id', keys='sold_deals') }}
 ),
 
 sales as (

@@ -7,24 +7,12 @@ with deals_with_tasks as (
     where activity_status = 'open' and deal_id is not null
 ),
 
--- A join holds its right side in memory: few of all deals have an open activity.
 deals as (
-    select
-        tenant_id,
-        deal_id,
-        deal_title,
-        pipeline_name
-    from {{ ref('fct_deals') }}
-    where (tenant_id, deal_id) in (select deals_with_tasks.* from deals_with_tasks)
+    {{ rows_among(ref('fct_deals'), 'deal_id', keys='deals_with_tasks') }}
 ),
 
 customers as (
-    select
-        tenant_id,
-        deal_id,
-        customer_name
-    from {{ ref('int_deal_customers') }}
-    where (tenant_id, deal_id) in (select deals_with_tasks.* from deals_with_tasks)
+    {{ rows_among(ref('int_deal_customers'), 'deal_id', keys='deals_with_tasks') }}
 )
 
 select
