@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from deploy.settings import REPOSITORY
 from orchestration.extraction import load as load_module
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.history import record_changes
@@ -17,6 +16,7 @@ from orchestration.extraction.mapping import Mapping
 from orchestration.extraction.months import load_month
 from orchestration.extraction.reconciliation import reconcile_table
 from tests.integration.extraction.bench import Bench, bench_mapping
+from tests.integration.model_sql import model_sql
 
 DEALS_TABLE = """
 create table firms (name text, created_at timestamptz default now());
@@ -417,8 +417,9 @@ def test_what_the_models_make_of_a_recorded_history(offers: Bench) -> None:
     load(offers, mapping)
     offers.load(mapping, "stages")
     talks, won = moments(offers)
+    entries_sql = model_sql("intermediate/int_deal_stage_entries.sql", offers.warehouse.replica)
     entries = offers.warehouse.client.query(
-        f"select deal_id, ordinal, stage_id, entered_at, left_at, outcome from ({model(offers)}) order by all",
+        f"select deal_id, ordinal, stage_id, entered_at, left_at, outcome from ({entries_sql}) order by all",
         settings={"join_use_nulls": 1},
     ).result_rows
     created = datetime(2026, 1, 5, 9)
@@ -427,12 +428,3 @@ def test_what_the_models_make_of_a_recorded_history(offers: Bench) -> None:
         ("1", 1, "talks", talks.replace(tzinfo=None), won.replace(tzinfo=None), "open"),
         ("1", 2, "won", won.replace(tzinfo=None), None, "won"),
     ]
-
-
-def model(bench: Bench, name: str = "intermediate/int_deal_stage_entries") -> str:
-    """Return the SQL of a dbt model over the bench's replicas, its references put in as subqueries."""
-    text = (REPOSITORY / "dbt_project" / "models" / f"{name}.sql").read_text(encoding="utf-8")
-    text = re.sub(r"\{\{ history_order\('(.*?)', '(.*?)'\) \}\}", r"\1, length(\2), \2", text)
-    text = re.sub(r"\{\{ only_changed\w*\(.*?\) \}\}", "true", text)
-    text = re.sub(r"\{\{ ref\('(stg_\w+)'\) \}\}", lambda found: f"({model(bench, f'staging/{found[1]}')})", text)
-    return re.sub(r"\{\{ source\('crm', '(\w+)'\) \}\}", lambda found: bench.warehouse.replica(found[1]), text)

@@ -13,6 +13,7 @@ from orchestration.extraction.mapping import load_mapping
 from orchestration.extraction.plan import plan_table
 from orchestration.extraction.replica import Warehouse, create_statement
 from orchestration.extraction.source_catalog import SourceCatalog
+from tests.integration.model_sql import model_sql
 
 SOURCE = re.compile(r"\{\{ source\('crm', '(\w+)'\) \}\}")
 # The models of versions tell what a load brought; everything else reads what holds now.
@@ -30,8 +31,7 @@ NO_CRM = SourceCatalog(identity="", tables={})
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
 def test_staging_holds_the_newest_live_version(clickhouse_client: Client, clickhouse_prefix: str, model: Path) -> None:
-    sql = model.read_text(encoding="utf-8")
-    (table,) = SOURCE.findall(sql)
+    (table,) = SOURCE.findall(model.read_text(encoding="utf-8"))
     database = f"{clickhouse_prefix}crm"
     replica = f"{database}.{table}"
     clickhouse_client.command(f"create database {database}")
@@ -48,6 +48,7 @@ def test_staging_holds_the_newest_live_version(clickhouse_client: Client, clickh
             f"insert into {replica} ({', '.join(plan.table.key)}, _version, _deleted) "
             f"select {', '.join(values)}, {version}, {deleted}"
         )
-    held = clickhouse_client.query(f"select tenant_id from ({SOURCE.sub(replica, sql)}) order by all").result_rows
+    sql = model_sql(f"staging/{model.name}", lambda _: replica)
+    held = clickhouse_client.query(f"select tenant_id from ({sql}) order by all").result_rows
     # An archived stage is kept, as live deals may still stand on it, and says that it is none.
     assert held == ([("new",), ("old",)] if table == "stages" else [("new",)])
