@@ -5,22 +5,16 @@ Every figure comes in ready; nothing is computed here but signs and rounding.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 
 from babel import Locale
 from babel.dates import format_interval, format_skeleton
-from babel.numbers import (
-    format_compact_currency,
-    format_compact_decimal,
-    format_currency,
-    format_decimal,
-    format_percent,
-)
+from babel.numbers import format_compact_currency, format_compact_decimal, format_decimal, format_percent
 
 from ml_assets.anomalies.config import DAY, DEPARTMENT, DOWN, MANAGER, RATIO, AnomalyConfig
 from ml_assets.anomalies.events import Event
 from ml_assets.anomalies.explanation import Explanation, Part
+from ml_assets.money import amount_text, spaced
 
 LANGUAGES = ("en", "ru")
 _MINUS = "\u2212"
@@ -102,17 +96,11 @@ def money_text(value: float, language: str, currency: str | None) -> str:
         return number(value, language)
     size = abs(value)
     if size >= _LARGE:
-        text = format_compact_currency(size, currency, locale=language, fraction_digits=_compact_digits(size))
+        digits = _compact_digits(size)
+        text = spaced(format_compact_currency(size, currency, locale=language, fraction_digits=digits), currency)
     else:
-        text = format_currency(round(size), currency, locale=language, currency_digits=False, format=_whole(language))
-    # Without a symbol of its own a currency is a word, and words stand apart from numbers.
-    text = re.sub(rf"^({currency})(?=\d)", rf"\1{_SPACE}", text)
+        text = amount_text(round(size), language, currency)
     return (_MINUS if value < 0 else "") + text
-
-
-def _whole(language: str) -> str:
-    """How the language writes an amount, without its hundredths."""
-    return re.sub(r"\.0+", "", Locale(language).currency_formats["standard"].pattern)
 
 
 def _compact_digits(size: float) -> int:

@@ -11,6 +11,8 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 
+from ml_assets.money import amount_text
+
 LanguageCode = Literal["en", "ru"]
 LANGUAGES: tuple[LanguageCode, ...] = ("en", "ru")
 _LOCALES = {"en": "en_US", "ru": "ru_RU"}
@@ -61,9 +63,10 @@ def money(language: LanguageCode, value: float, currency: str | None) -> str:
     """An amount as people say it: whole from a hundred on, its currency where it is known."""
     if abs(value) >= _IMPOSSIBLE:
         return f"{value:.0e} {currency}" if currency else f"{value:.0e}"
-    pattern = "#,##0" if abs(value) >= _MOST_EXACT or value == round(value) else "#,##0.00"
-    amount = str(format_decimal(value, format=pattern, locale=_LOCALES[language]))
-    return f"{amount} {currency}" if currency else amount
+    whole = abs(value) >= _MOST_EXACT or value == round(value)
+    if currency:
+        return amount_text(value, language, currency, digits=0 if whole else 2)
+    return str(format_decimal(value, format="#,##0" if whole else "#,##0.00", locale=_LOCALES[language]))
 
 
 @lru_cache(maxsize=4096)

@@ -160,8 +160,9 @@ def test_nouns_follow_their_number(count: int, russian: str, english: str) -> No
 
 
 def test_money_and_dates_read_as_people_write_them() -> None:
-    assert money("en", 12345.6, "USD") == "12,346 USD"
-    assert money("ru", 12345.6, "RUB") == "12\u00a0346 RUB"
+    assert money("en", 12345.6, "USD") == "$12,346"
+    assert money("ru", 12345.6, "RUB") == "12\u00a0346\u00a0₽"
+    assert money("en", 12.34, "RUB") == "RUB\u00a012.34"
     assert money("ru", 12.5, None) == "12,50"
     assert log_odds(np.array([0.5]))[0] == 0
     assert day("en", pd.Timestamp("2026-03-12").date()) == "Mar 12, 2026"
