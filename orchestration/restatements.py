@@ -25,6 +25,9 @@ from orchestration.restatement_log import FIGURE, create_restatement_log, log_ta
 _SETTINGS: dict[str, Any] = {**GROUP_SETTINGS, **INSERT_SETTINGS}
 # Of what a record says of its month; the sum of two is that of their records in any order.
 _DIGEST = "cityHash64(record_type, record_id, place, mapKeys(contributions), mapValues(contributions))"
+# Names a record by one number: grouping by it costs a fifth of grouping by four texts. A record that has the number of
+# another comes along with it, and drops out where figures are compared.
+_RECORD = "cityHash64(tenant_id, month, record_type, record_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +206,9 @@ with
             )
     ),
     differing as (
-        select tenant_id, month, record_type, record_id
+        select {_RECORD} as record
         from states
-        group by tenant_id, month, record_type, record_id
+        group by record
         having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
     ),
     changes as (
@@ -213,7 +216,7 @@ with
             sumMapIf(contributions, not is_now) as figures_from, sumMapIf(contributions, is_now) as figures_to,
             anyIf(place, not is_now) as place_from, anyIf(place, is_now) as place_to
         from states
-        where (tenant_id, month, record_type, record_id) in (select * from differing)
+        where {_RECORD} in (select * from differing)
         group by tenant_id, month, record_type, record_id
     ),
     by_measure as (

@@ -27,7 +27,7 @@ from tests.integration.pipeline.conftest import create_database
 
 DEALS = 600
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-MODELS_BY_CHANGED_KEYS = 15
+MODELS_BY_CHANGED_KEYS = 16
 # They and what they are made of; what is made of them is built whole each time.
 BY_CHANGED_KEYS = ("--select", "+config.materialized:changed_keys")
 
@@ -133,6 +133,8 @@ NIGHTS: dict[str, tuple[LiteralString, ...]] = {
         "current_date - 60 and current_date - 40",
         "delete from exchange_rates where rate_on between current_date - 100 and current_date - 80",
     ),
+    # They count for open deals.
+    "newest rates": ("update exchange_rates set rate = rate * 2, updated_at = now() where rate_on > current_date - 3",),
     "a tenant": (
         f"update tenants set timezone = 'Pacific/Auckland', updated_at = now() where id = {SECOND_TENANT}",
         "update tenants set currency = 'CHF', updated_at = now() where id = (select max(id) from tenants)",
@@ -158,13 +160,15 @@ class Night:
         built_whole: models that were not built by changed keys, with the reason.
         differing: tables whose rows are not those of a whole build at the same moment, with examples.
         changed: whether any table changed at all.
-        listed: keys that counted as changed in the build by changed keys.
-        listed_again: those that counted as changed in the whole build after it.
+        found: keys that the build by changed keys found changed.
+        listed: these, and those that were kept for tests.
+        listed_again: the same of the whole build after it.
     """
 
     built_whole: dict[str, str]
     differing: dict[str, str]
     changed: bool
+    found: int
     listed: int
     listed_again: int
 
@@ -235,7 +239,7 @@ def live_through(
         "select relation, argMax(reason_for_whole_build, built_at) as reason from ops.model_builds group by relation"
     ).result_rows
     assert len(reasons) == MODELS_BY_CHANGED_KEYS
-    built, listed = contents(client), keys_listed(client)
+    built, found, listed = contents(client), keys_listed(client, "is_new"), keys_listed(client)
     keep(client)
     build(access, folder, as_of, *BY_CHANGED_KEYS, "--full-refresh")
     whole = contents(client)
@@ -243,15 +247,17 @@ def live_through(
         {relation: reason for relation, reason in reasons if reason},
         {table: example(client, table) for table in whole if whole[table] != built[table]},
         built != before,
+        found,
         listed,
         keys_listed(client),
     )
 
 
-def keys_listed(client: Client) -> int:
+def keys_listed(client: Client, condition: str = "true") -> int:
     """Return how many deals, leads and activities count as changed."""
     lists = " union all ".join(
-        f"select tenant_id from staging.int_changed_{entity}" for entity in ("deals", "leads", "activities")
+        f"select tenant_id from staging.int_changed_{entity} where {condition}"
+        for entity in ("deals", "leads", "activities")
     )
     return int(client.query(f"select count() from ({lists}) where tenant_id != ''").result_rows[0][0])
 
@@ -317,6 +323,12 @@ def test_something_changed(nights: dict[str, Night], title: str) -> None:
 def test_a_full_refresh_takes_no_key_for_changed_that_is_not(nights: dict[str, Night], title: str) -> None:
     """All of them are more than the memory holds."""
     assert nights[title].listed_again <= nights[title].listed
+
+
+def test_where_nothing_changed_no_key_is_found(nights: dict[str, Night]) -> None:
+    assert nights["nothing"].found == 0
+    # A day later the rates of open deals are others.
+    assert nights["time only"].found > 0
 
 
 # What stands between the activities of the CRM and their report.

@@ -18,7 +18,6 @@ ROWS_OF_A_KEY = {
     "stg_crm__deal_stage_history": "deals",
     "stg_crm__deal_owner_history": "deals",
     "fct_deal_stages": "deals",
-    "fct_deal_outcomes": "deals",
 }
 
 

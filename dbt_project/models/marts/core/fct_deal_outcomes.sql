@@ -1,56 +1,83 @@
 -- Grain: one row per live deal and unbroken run of stages with one outcome, so that the outcome of any past day can be
 -- told, a win that was taken back included. A deal that its history does not cover is open until its close.
-with entries as (
+with covered as (
+    select
+        tenant_id,
+        deal_id
+    from {{ ref('int_deal_history_closes') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+deals as (
+    select
+        tenant_id,
+        deal_id,
+        outcome,
+        created_day,
+        closed_day
+    from {{ ref('fct_deals') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+-- Of the table alone, in whose order it runs: a join before it would have all entries sorted once more.
+entries as (
+    select
+        tenant_id,
+        deal_id,
+        ordinal,
+        outcome,
+        entered_at,
+        row_number() over (partition by tenant_id, deal_id order by ordinal) as place,
+        lagInFrame(outcome) over (
+            partition by tenant_id, deal_id
+            order by ordinal
+            rows between unbounded preceding and unbounded following
+        ) as previous_outcome
+    from {{ ref('int_deal_stage_entries') }}
+    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+),
+
+runs as (
     select
         entries.tenant_id as tenant_id,
         entries.deal_id as deal_id,
         entries.ordinal as ordinal,
         entries.outcome as outcome,
-        entries.entered_day as entered_day,
-        row_number() over (partition by entries.tenant_id, entries.deal_id order by entries.ordinal) as place,
-        lagInFrame(entries.outcome) over (
-            partition by entries.tenant_id, entries.deal_id
-            order by entries.ordinal
-            rows between unbounded preceding and unbounded following
-        ) as previous_outcome
-    from {{ ref('fct_deal_stage_entries') }} as entries
-    inner join {{ ref('int_deal_history_closes') }} as covered
-        on entries.tenant_id = covered.tenant_id and entries.deal_id = covered.deal_id
+        entries.place = 1 as is_first,
+        {{ local_day('entries.entered_at', 'tenants.timezone') }} as entered_day
+    from entries
+    inner join {{ ref('dim_tenants') }} as tenants on entries.tenant_id = tenants.tenant_id
+    where
+        (entries.place = 1 or entries.outcome != entries.previous_outcome)
+        and (entries.tenant_id, entries.deal_id) in (select covered.* from covered)
 ),
 
 uncovered as (
-    select
-        deals.tenant_id as tenant_id,
-        deals.deal_id as deal_id,
-        deals.outcome as outcome,
-        deals.created_day as created_day,
-        deals.closed_day as closed_day
-    from {{ ref('fct_deals') }} as deals
-    left anti join {{ ref('int_deal_history_closes') }} as covered
-        on deals.tenant_id = covered.tenant_id and deals.deal_id = covered.deal_id
+    select *
+    from deals
+    where (tenant_id, deal_id) not in (select covered.* from covered)
 )
 
 select
-    deals.tenant_id as tenant_id,
-    deals.deal_id as deal_id,
-    entries.ordinal as run,
-    entries.outcome as outcome,
+    runs.tenant_id as tenant_id,
+    runs.deal_id as deal_id,
+    runs.ordinal as run,
+    runs.outcome as outcome,
     -- Before its first entry a deal has the outcome of that entry.
-    toNullable(if(entries.place = 1, least(deals.created_day, entries.entered_day), entries.entered_day)) as since_day
-from entries
-inner join {{ ref('fct_deals') }} as deals
-    on entries.tenant_id = deals.tenant_id and entries.deal_id = deals.deal_id
-where entries.place = 1 or entries.outcome != entries.previous_outcome
+    toNullable(if(runs.is_first, least(deals.created_day, runs.entered_day), runs.entered_day)) as since_day
+from runs
+inner join deals
+    on runs.tenant_id = deals.tenant_id and runs.deal_id = deals.deal_id
 union all
 select
-    deals.tenant_id as tenant_id,
-    deals.deal_id as deal_id,
+    tenant_id,
+    deal_id,
     toUInt32(0) as run,
     'open' as outcome,
-    toNullable(deals.created_day) as since_day
-from uncovered as deals
+    toNullable(created_day) as since_day
+from uncovered
 -- A deal closed on an unknown day was open until one that cannot be told.
-where deals.outcome not in ('won', 'lost') or deals.closed_day is not null
+where outcome not in ('won', 'lost') or closed_day is not null
 union all
 select
     tenant_id,
