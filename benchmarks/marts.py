@@ -53,6 +53,7 @@ _FULL, _AFTER_A_DAY = "full build", "night after a day"
 _NIGHTS = (_FULL, "quiet night", _AFTER_A_DAY)
 _MEBIBYTE = 1024 * 1024
 _LARGEST_QUERIES = 5
+_COSTLIEST = 15
 
 # Which part of a night a query belongs to, by the node that dbt names in it; the first that fits.
 _PARTS = {
@@ -79,6 +80,7 @@ class Night(BaseModel):
         clickhouse_peak: highest resident bytes of the server.
         parts: CPU seconds of the server's queries by part of the night.
         largest: the queries that took most memory, as (model or test, bytes).
+        costs: CPU seconds of the server's queries by model, test or, of other queries, the table that they write.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -90,6 +92,7 @@ class Night(BaseModel):
     clickhouse_peak: int
     parts: dict[str, float]
     largest: tuple[tuple[str, int], ...]
+    costs: dict[str, float]
 
     @property
     def cpu(self) -> float:
@@ -234,6 +237,7 @@ def _live_through(title: str, stage: _Stage, usage: UsageSampler, as_of: datetim
         clickhouse_peak=peak,
         parts=_parts(warehouse, began),
         largest=_largest(warehouse, began),
+        costs=_costs(warehouse, began),
     )
 
 
@@ -299,6 +303,26 @@ limit {_LARGEST_QUERIES}
     return tuple((str(name), int(size)) for name, size in rows)
 
 
+def _costs(warehouse: Warehouse, since: float) -> dict[str, float]:
+    rows = warehouse.rows(
+        f"""
+select multiIf(
+        node != '', splitByChar('.', node)[3], written != '', concat('insert into ', written), 'other'
+    ) as name,
+    sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1e6 as seconds
+from (
+    select *, extract(query, '"node_id": "([^"]+)"') as node,
+        extract(replaceAll(query, '`', ''), '(?i)^[^a-z]*insert into ([a-z_.]+)') as written
+    from system.query_log
+)
+where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+group by name
+order by seconds desc
+"""
+    )
+    return {str(name): float(seconds) for name, seconds in rows}
+
+
 def _rows(warehouse: Warehouse, *tables: str) -> dict[str, int]:
     return {table.partition(".")[2]: int(warehouse.rows(f"select count() from {table}")[0][0]) for table in tables}
 
@@ -335,6 +359,17 @@ def _tables(found: Results) -> Iterator[tuple[str, list[_Column]]]:
         [
             _Column("Part", tuple(_PARTS)),
             *(_Column(night.title, tuple(f"{night.parts[part]:.1f}" for part in _PARTS)) for night in nights),
+        ],
+    )
+    costliest = tuple(nights[-1].costs)[:_COSTLIEST]
+    yield (
+        f"Models, tests and other queries with most CPU seconds in the {nights[-1].title}",
+        [
+            _Column("Model or test", costliest),
+            *(
+                _Column(night.title, tuple(f"{night.costs.get(name, 0.0):.1f}" for name in costliest))
+                for night in nights
+            ),
         ],
     )
     yield (
