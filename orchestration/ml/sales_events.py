@@ -37,10 +37,18 @@ where tenant_id = {tenant:String} and created_day < {as_of:Date32}
 order by lead_id
 """
 _STAGE_ENTRIES = """
-select tenant_id, deal_id, pipeline_id, stage_id, entered_at
-from analytics.fct_deal_stage_entries
-where tenant_id = {tenant:String} and entered_day < {as_of:Date32}
-order by deal_id, ordinal
+select
+    entries.tenant_id as tenant_id, entries.deal_id as deal_id, entries.pipeline_id as pipeline_id,
+    entries.stage_id as stage_id, if(stages.stage_id = '', entries.stage_id, stages.stage_name) as stage_name,
+    entries.entered_at as entered_at
+from analytics.fct_deal_stage_entries as entries
+left join analytics.dim_stages as stages
+    on
+        entries.tenant_id = stages.tenant_id
+        and entries.pipeline_id = stages.pipeline_id
+        and entries.stage_id = stages.stage_id
+where entries.tenant_id = {tenant:String} and entries.entered_day < {as_of:Date32}
+order by deal_id, entries.ordinal
 """
 _ACTIVITIES = """
 select tenant_id, activity_type, manager_id, deal_id, lead_id, company_id, completed_at

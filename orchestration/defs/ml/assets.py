@@ -159,7 +159,7 @@ def _partitioned(name: str, specs: list[AssetSpec], *, checked: bool = True) -> 
 
 _EVENTS = _marts(
     "fct_deals", "fct_deal_outcomes", "fct_leads", "fct_deal_stage_entries", "fct_activities", "fct_messages",
-    "fct_deal_owner_changes",
+    "fct_deal_owner_changes", "dim_stages",
 )  # fmt: skip
 
 
