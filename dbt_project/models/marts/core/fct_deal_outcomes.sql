@@ -70,14 +70,14 @@ inner join deals
     on runs.tenant_id = deals.tenant_id and runs.deal_id = deals.deal_id
 union all
 select
-    tenant_id,
-    deal_id,
+    deals.tenant_id as tenant_id,
+    deals.deal_id as deal_id,
     toUInt32(0) as run,
     'open' as outcome,
-    toNullable(created_day) as since_day
-from uncovered
+    toNullable(deals.created_day) as since_day
+from uncovered as deals
 -- A deal closed on an unknown day was open until one that cannot be told.
-where outcome not in ('won', 'lost') or closed_day is not null
+where deals.outcome not in ('won', 'lost') or deals.closed_day is not null
 union all
 select
     tenant_id,
