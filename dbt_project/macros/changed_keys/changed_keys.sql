@@ -35,6 +35,11 @@
 
     {% if existing is none %}
         {% call statement('main') %}{{ get_create_table_as_sql(False, target, whole_sql) }}{% endcall %}
+    {% elif existing.type == 'view' %}
+        {% call statement('main') %}{{ get_create_table_as_sql(False, replacement, whole_sql) }}{% endcall %}
+        {#- A table cannot be exchanged with a view: for a moment there is neither. -#}
+        {{ drop_relation_if_exists(existing) }}
+        {% do adapter.rename_relation(replacement, target) %}
     {% elif not existing.can_exchange or existing.type != 'table' %}
         {% do exceptions.raise_compiler_error(existing ~ " cannot be exchanged; drop it, or keep it in a database of engine Atomic") %}
     {% elif reason %}
@@ -62,6 +67,7 @@
 {#- Returns why a model must be built whole, or an empty text where building its changed keys is right and pays. -#}
 {% macro why_built_whole(existing, entity, definition) %}
     {%- if existing is none %}{{ return('there is no table yet') }}{% endif -%}
+    {%- if existing.type == 'view' %}{{ return('it was a view') }}{% endif -%}
     {%- if should_full_refresh() %}{{ return('asked for') }}{% endif -%}
     {%- if target.name == 'dev' %}{{ return('an analyst tries it: keys change with production, not with the try') }}{% endif -%}
     {%- set last = run_query(

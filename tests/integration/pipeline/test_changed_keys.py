@@ -331,6 +331,21 @@ def test_where_nothing_changed_no_key_is_found(nights: dict[str, Night]) -> None
     assert nights["time only"].found > 0
 
 
+@pytest.mark.usefixtures("nights")
+def test_a_model_that_was_a_view_becomes_a_table(company: ChangingCompany) -> None:
+    """In a warehouse that an older version of the project built."""
+    client, model, before = company.warehouse.client, "analytics.fct_deal_outcomes", "analytics.outcomes_before"
+    rows = f"select * from {model} order by all"
+    expected = client.query(rows).result_rows
+    client.command(f"rename table {model} to {before}")
+    client.command(f"create view {model} as select * from {before}")
+    build(company.access, company.folder, TODAY + timedelta(days=5), "--select", "fct_deal_outcomes")
+    kind = client.query("select engine from system.tables where name = 'fct_deal_outcomes'").result_rows
+    assert kind == [("MergeTree",)]
+    assert client.query(rows).result_rows == expected
+    client.command(f"drop table {before}")
+
+
 # What stands between the activities of the CRM and their report.
 OF_ACTIVITIES = ("--select", "stg_crm__activities", "int_member_changes", "int_changed_activities", "fct_activities",
     "int_changed_slices_of_manager_activity", "manager_activity")  # fmt: skip
