@@ -331,7 +331,6 @@ def test_where_nothing_changed_no_key_is_found(nights: dict[str, Night]) -> None
     assert nights["time only"].found > 0
 
 
-@pytest.mark.usefixtures("nights")
 def test_a_model_that_was_a_view_becomes_a_table(company: ChangingCompany) -> None:
     """In a warehouse that an older version of the project built."""
     client, model, before = company.warehouse.client, "analytics.fct_deal_outcomes", "analytics.outcomes_before"
@@ -340,7 +339,9 @@ def test_a_model_that_was_a_view_becomes_a_table(company: ChangingCompany) -> No
     client.command(f"rename table {model} to {before}")
     client.command(f"create view {model} as select * from {before}")
     build(company.access, company.folder, TODAY + timedelta(days=5), "--select", "fct_deal_outcomes")
-    kind = client.query("select engine from system.tables where name = 'fct_deal_outcomes'").result_rows
+    kind = client.query(
+        "select engine from system.tables where database = 'analytics' and name = 'fct_deal_outcomes'"
+    ).result_rows
     assert kind == [("MergeTree",)]
     assert client.query(rows).result_rows == expected
     client.command(f"drop table {before}")
