@@ -274,14 +274,23 @@ def _wait_until_idle(warehouse: Warehouse) -> None:
         time.sleep(1)
 
 
+def _queries(since: float) -> str:
+    """Return SQL of the queries that ended since a moment, with the node of dbt and the table that each writes."""
+    return f"""
+select *, extract(query, '"node_id": "([^"]+)"') as node,
+    extract(replaceAll(query, '`', ''), '(?i)^[^a-z]*insert into ([a-z_.]+)') as written
+from system.query_log
+where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+"""
+
+
 def _parts(warehouse: Warehouse, since: float) -> dict[str, float]:
     cases = ", ".join(f"{condition}, '{part}'" for part, condition in list(_PARTS.items())[:-1])
     rows = warehouse.rows(
         f"""
 select multiIf({cases}, 'the rest') as part,
     sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1e6
-from (select *, extract(query, '"node_id": "([^"]+)"') as node from system.query_log)
-where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+from ({_queries(since)})
 group by part
 """
     )
@@ -293,8 +302,7 @@ def _largest(warehouse: Warehouse, since: float) -> tuple[tuple[str, int], ...]:
     rows = warehouse.rows(
         f"""
 select if(node = '', 'other', splitByChar('.', node)[3]) as name, max(memory_usage) as bytes
-from (select *, extract(query, '"node_id": "([^"]+)"') as node from system.query_log)
-where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+from ({_queries(since)})
 group by name
 order by bytes desc
 limit {_LARGEST_QUERIES}
@@ -307,15 +315,13 @@ def _costs(warehouse: Warehouse, since: float) -> dict[str, float]:
     rows = warehouse.rows(
         f"""
 select multiIf(
-        node != '', splitByChar('.', node)[3], written != '', concat('insert into ', written), 'other'
+        node != '', splitByChar('.', node)[3],
+        {_PARTS["materialized views"]}, 'materialized views',
+        written != '', concat('insert into ', written),
+        'other'
     ) as name,
     sum(ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1e6 as seconds
-from (
-    select *, extract(query, '"node_id": "([^"]+)"') as node,
-        extract(replaceAll(query, '`', ''), '(?i)^[^a-z]*insert into ([a-z_.]+)') as written
-    from system.query_log
-)
-where type != 'QueryStart' and event_time_microseconds >= fromUnixTimestamp64Micro({int(since * 1e6)}, 'UTC')
+from ({_queries(since)})
 group by name
 order by seconds desc
 """

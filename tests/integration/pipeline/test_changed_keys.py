@@ -327,7 +327,7 @@ def test_a_full_refresh_takes_no_key_for_changed_that_is_not(nights: dict[str, N
 
 def test_where_nothing_changed_no_key_is_found(nights: dict[str, Night]) -> None:
     assert nights["nothing"].found == 0
-    # A day later the rates of open deals are others.
+    # Some closes of the CRM lay in the future and no longer do.
     assert nights["time only"].found > 0
 
 

@@ -119,30 +119,18 @@ built_deals as (
         ~ 'closed_day Nullable(Date32), exchange_rate Nullable(Decimal(18, 8)), is_future Bool') }}
 ),
 
-currencies_of_open_deals as (
-    select distinct
-        deals.tenant_id as tenant_id,
-        deals.currency as currency,
-        tenants.currency as tenant_currency,
-        tenants.as_of_day as as_of_day
-    from built_deals as deals
-    inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    where deals.closed_day is null and deals.currency != tenants.currency
-),
-
-rates_of_open_deals as (
+rates_now as (
     select
-        currencies.tenant_id as tenant_id,
-        currencies.currency as currency,
+        rates.tenant_id as tenant_id,
+        rates.currency as currency,
         {{ exchange_rate(
-            'currencies.currency', 'currencies.tenant_currency', 'currencies.as_of_day', 'rates.rate_on', 'rates.rate'
+            'rates.currency', 'any(tenants.currency)', 'any(tenants.as_of_day)', 'max(rates.rate_on)',
+            'argMax(rates.rate, rates.rate_on)'
         ) }} as exchange_rate
-    from currencies_of_open_deals as currencies
-    asof left join {{ ref('stg_crm__exchange_rates') }} as rates
-        on
-            currencies.tenant_id = rates.tenant_id
-            and currencies.currency = rates.currency
-            and currencies.as_of_day >= rates.rate_on
+    from {{ ref('stg_crm__exchange_rates') }} as rates
+    inner join {{ ref('dim_tenants') }} as tenants on rates.tenant_id = tenants.tenant_id
+    where rates.rate_on <= tenants.as_of_day
+    group by tenant_id, currency
 ),
 
 built_entries as (
@@ -238,15 +226,15 @@ changed as (
         deals.tenant_id as tenant_id,
         deals.deal_id as deal_id
     from built_deals as deals
-    inner join rates_of_open_deals as rates on deals.tenant_id = rates.tenant_id and deals.currency = rates.currency
-    where deals.closed_day is null and coalesce(deals.exchange_rate, 0) != coalesce(rates.exchange_rate, 0)
-    union all
-    select
-        deals.tenant_id as tenant_id,
-        deals.deal_id as deal_id
-    from built_deals as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    where deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
+    left join rates_now as rates on deals.tenant_id = rates.tenant_id and deals.currency = rates.currency
+    where
+        (
+            deals.closed_day is null
+            and deals.currency != tenants.currency
+            and coalesce(deals.exchange_rate, 0) != coalesce(rates.exchange_rate, 0)
+        )
+        or deals.is_future != coalesce(deals.closed_day > tenants.as_of_day, false)
 ),
 
 kept as (

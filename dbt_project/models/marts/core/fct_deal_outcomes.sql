@@ -19,37 +19,23 @@ deals as (
     where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
 ),
 
--- Of the table alone, in whose order it runs: a join before it would have all entries sorted once more.
 entries as (
     select
         tenant_id,
         deal_id,
         ordinal,
         outcome,
-        entered_at,
-        row_number() over (partition by tenant_id, deal_id order by ordinal) as place,
+        entered_day,
+        row_number() over (partition by tenant_id, deal_id order by ordinal) = 1 as is_first,
         lagInFrame(outcome) over (
             partition by tenant_id, deal_id
             order by ordinal
             rows between unbounded preceding and unbounded following
         ) as previous_outcome
-    from {{ ref('int_deal_stage_entries') }}
-    where {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
-),
-
-runs as (
-    select
-        entries.tenant_id as tenant_id,
-        entries.deal_id as deal_id,
-        entries.ordinal as ordinal,
-        entries.outcome as outcome,
-        entries.place = 1 as is_first,
-        {{ local_day('entries.entered_at', 'tenants.timezone') }} as entered_day
-    from entries
-    inner join {{ ref('dim_tenants') }} as tenants on entries.tenant_id = tenants.tenant_id
+    from {{ ref('fct_deal_stage_entries') }}
     where
-        (entries.place = 1 or entries.outcome != entries.previous_outcome)
-        and (entries.tenant_id, entries.deal_id) in (select covered.* from covered)
+        {{ only_changed('deals', ['tenant_id', 'deal_id']) }}
+        and (tenant_id, deal_id) in (select covered.* from covered)
 ),
 
 uncovered as (
@@ -59,15 +45,16 @@ uncovered as (
 )
 
 select
-    runs.tenant_id as tenant_id,
-    runs.deal_id as deal_id,
-    runs.ordinal as run,
-    runs.outcome as outcome,
+    entries.tenant_id as tenant_id,
+    entries.deal_id as deal_id,
+    entries.ordinal as run,
+    entries.outcome as outcome,
     -- Before its first entry a deal has the outcome of that entry.
-    toNullable(if(runs.is_first, least(deals.created_day, runs.entered_day), runs.entered_day)) as since_day
-from runs
+    toNullable(if(entries.is_first, least(deals.created_day, entries.entered_day), entries.entered_day)) as since_day
+from entries
 inner join deals
-    on runs.tenant_id = deals.tenant_id and runs.deal_id = deals.deal_id
+    on entries.tenant_id = deals.tenant_id and entries.deal_id = deals.deal_id
+where entries.is_first or entries.outcome != entries.previous_outcome
 union all
 select
     deals.tenant_id as tenant_id,
