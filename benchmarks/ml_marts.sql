@@ -59,6 +59,10 @@ select
     assumeNotNull(since_day) as entered_day, toDateTime64(entered_day, 6, 'UTC') as entered_at
 from analytics.fct_deal_outcomes;
 
+create table analytics.dim_stages engine = MergeTree order by (tenant_id, pipeline_id, stage_id) as
+select distinct tenant_id, pipeline_id, stage_id, concat('stage ', stage_id) as stage_name
+from analytics.fct_deal_stage_entries;
+
 create table analytics.fct_activities engine = MergeTree order by tenant_id as
 select
     tenant_id, concat(deal_id, '-', toString(each)) as activity_id, 'call' as activity_type,

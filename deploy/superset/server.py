@@ -27,6 +27,9 @@ START_TIMEOUT_SECONDS = 180.0
 STOP_TIMEOUT_SECONDS = 20.0
 _THREADS = 8
 _REQUEST_TIMEOUT_SECONDS = 180
+# Longer than clients and reverse proxies keep an idle connection (nginx: 60 s): whoever sends just when the server
+# closes one loses the request, and a POST is not sent again by itself. gunicorn's own 2 s made that an every-day case.
+_KEEP_ALIVE_SECONDS = 75
 _FINGERPRINT = "CRM_SUPERSET_FINGERPRINT"
 
 
@@ -176,6 +179,7 @@ def gunicorn_command(settings: SupersetSettings) -> list[str]:
         "--worker-class", "gthread",
         "--threads", str(_THREADS),
         "--timeout", str(_REQUEST_TIMEOUT_SECONDS),
+        "--keep-alive", str(_KEEP_ALIVE_SECONDS),
         "--bind", f"127.0.0.1:{settings.port}",
         "--log-level", "warning",
         "superset.app:create_app()",

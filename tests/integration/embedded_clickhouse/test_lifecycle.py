@@ -88,8 +88,19 @@ def test_the_password_is_neither_in_the_process_list_nor_in_a_file(tmp_path: Pat
         assert b"s3cret-word" not in content and b"wr0ng-word" not in content, file
 
 
-def stopped_while(tmp_path: Path, query: str, body: Iterator[bytes] | None) -> tuple[int, list[object], float]:
-    """Send SIGTERM while the query runs; return the exit code, the query's answer or error, and the seconds taken."""
+def stopped_while(
+    tmp_path: Path,
+    query: str,
+    body: Iterator[bytes] | None,
+    *,
+    told: threading.Event | None = None,
+    ended: threading.Event | None = None,
+) -> tuple[int, list[object]]:
+    """Send SIGTERM while the query runs; set `told` when it is sent and `ended` when the server is gone.
+
+    Returns:
+        The exit code, and the query's answer or error.
+    """
     process = launch(tmp_path / "data", "--port", "0", "--grace", "1")
     port = port_of(process)
     create(port)
@@ -102,20 +113,24 @@ def stopped_while(tmp_path: Path, query: str, body: Iterator[bytes] | None) -> t
         except (OSError, HTTPException) as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=run)
+    # Does not keep the tests from ending, should the server fail before the body goes on.
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     wait_until(lambda: ask(port, RUNNING).body == b"1\n", "the query runs")
-    begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
+    if told is not None:
+        told.set()
     try:
-        code = process.wait(30)
+        code = process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    took = time.monotonic() - begin
+    finally:
+        if ended is not None:
+            ended.set()
     thread.join(20)
     assert process.stderr is not None and "Traceback" not in process.stderr.read()
-    return code, outcome, took
+    return code, outcome
 
 
 def rows_afterwards(tmp_path: Path) -> bytes:
@@ -125,36 +140,36 @@ def rows_afterwards(tmp_path: Path) -> bytes:
 
 def test_shutdown_during_a_long_query(tmp_path: Path) -> None:
     query = "select count() from numbers(1000000000000) where not ignore(sipHash64(number))"
-    code, outcome, _ = stopped_while(tmp_path, query, None)
+    code, outcome = stopped_while(tmp_path, query, None)
     assert code == 0
     assert isinstance(outcome[0], Answer) and b"Code: 394" in outcome[0].body
     assert rows_afterwards(tmp_path) == b"2\t3\n"
 
 
 def test_shutdown_during_an_insert_that_ends_in_time(tmp_path: Path) -> None:
+    told = threading.Event()
+
     def body() -> Iterator[bytes]:
         yield b"10\n"
-        time.sleep(0.7)
+        told.wait()
+        time.sleep(0.3)
         yield b"20\n"
 
-    code, outcome, _ = stopped_while(tmp_path, "insert into kept.rows format TSV", body())
+    code, outcome = stopped_while(tmp_path, "insert into kept.rows format TSV", body(), told=told)
     assert code == 0
     assert isinstance(outcome[0], Answer) and outcome[0].status == 200
     assert rows_afterwards(tmp_path) == b"4\t33\n"
 
 
 def test_shutdown_does_not_wait_for_a_client_that_sends_no_more(tmp_path: Path) -> None:
-    released = threading.Event()
+    ended = threading.Event()
 
     def body() -> Iterator[bytes]:
         yield b"10\n"
-        released.wait(25)
+        ended.wait()
         yield b"20\n"
 
-    stop = threading.Timer(3, released.set)
-    stop.start()
-    code, outcome, _ = stopped_while(tmp_path, "insert into kept.rows format TSV", body())
-    stop.cancel()
+    code, outcome = stopped_while(tmp_path, "insert into kept.rows format TSV", body(), ended=ended)
     assert code == 0
     assert not (isinstance(outcome[0], Answer) and outcome[0].status == 200)
     assert rows_afterwards(tmp_path) == b"2\t3\n"

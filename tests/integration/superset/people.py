@@ -18,7 +18,8 @@ import yaml
 
 from tests.integration.superset.stand import Stand
 
-TIMEOUT = 60
+# As long as the server itself gives a request.
+TIMEOUT = 180
 # Superset gives no more at once, whatever is asked for.
 _PAGE = 100
 
