@@ -10,47 +10,23 @@ of NULL is -1. Functions that write begin at `position` of `out` and return wher
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Positions: TypeAlias = NDArray[np.int32]
 
+# What the compiled functions take, said beforehand: they are compiled when their module is imported for the first time,
+# which installation does, and not within the first load. What they call must therefore stand above them.
+BYTES: Any = types.uint8[::1]
+POSITIONS: Any = types.int32[::1]
+NUMBER: Any = types.int64
+
 MICROSECONDS_TO_2000 = 946_684_800_000_000
 DAYS_TO_2000 = 10_957
-
-
-@njit(nogil=True, cache=True)
-def find_fields(raw: Bytes, end: int, starts: Positions, lengths: Positions) -> int:
-    """Find the fields of whole rows.
-
-    Args:
-        raw: bytes of rows.
-        end: how many of them count.
-        starts: to fill, shaped (fields of a row, most rows).
-        lengths: to fill, likewise.
-
-    Returns:
-        The number of rows, or -1 if the bytes are no such rows.
-    """
-    position, rows = 0, 0
-    while position < end:
-        if rows == starts.shape[1] or signed(raw, position, 2) != starts.shape[0]:
-            return -1
-        position += 2
-        for field in range(starts.shape[0]):
-            if position + 4 > end:
-                return -1
-            length = signed(raw, position, 4)
-            position += 4
-            starts[field, rows] = position
-            lengths[field, rows] = length
-            position += max(length, 0)
-        rows += 1
-    return rows if position == end else -1
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -82,107 +58,6 @@ def signed(raw: Bytes, start: int, length: int) -> int:
     if length == 2:
         return int(np.int16((np.uint16(raw[start]) << np.uint16(8)) | np.uint16(raw[start + 1])))
     return int(np.int8(raw[start]))
-
-
-@njit(nogil=True, cache=True)
-def put_nulls(lengths: Positions, out: Bytes, position: int) -> int:
-    """Write which values are NULL."""
-    for row in range(lengths.shape[0]):
-        out[position + row] = lengths[row] < 0
-    return int(position + lengths.shape[0])
-
-
-@njit(nogil=True, cache=True)
-def put_texts(raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:
-    """Write texts; NULL is an empty one."""
-    for row in range(lengths.shape[0]):
-        length = max(lengths[row], 0)
-        rest = length
-        while rest >= 128:
-            out[position] = (rest & 127) | 128
-            rest >>= 7
-            position += 1
-        out[position] = rest
-        position += 1
-        start = starts[row]
-        for index in range(length):
-            out[position + index] = raw[start + index]
-        position += length
-    return position
-
-
-@njit(nogil=True, cache=True)
-def put_digits(raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:
-    """Write integers as texts; NULL is an empty one."""
-    for row in range(lengths.shape[0]):
-        if lengths[row] < 0:
-            out[position] = 0
-            position += 1
-            continue
-        value = signed(raw, starts[row], lengths[row])
-        rest = np.uint64(-value) if value < 0 else np.uint64(value)
-        digits, limit = 1, np.uint64(10)
-        while digits < 19 and rest >= limit:
-            limit *= np.uint64(10)
-            digits += 1
-        length = digits + (value < 0)
-        out[position] = length
-        if value < 0:
-            out[position + 1] = 45
-        for index in range(length, length - digits, -1):
-            quotient = rest // np.uint64(10)
-            out[position + index] = np.uint8(np.uint64(48) + rest - quotient * np.uint64(10))
-            rest = quotient
-        position += 1 + length
-    return position
-
-
-@njit(nogil=True, cache=True)
-def put_integers(
-    raw: Bytes, starts: Positions, lengths: Positions, added: int, width: int, out: Bytes, position: int
-) -> int:
-    """Write integers of `width` bytes, to each of which something is added; NULL is 0."""
-    for row in range(lengths.shape[0]):
-        value = 0
-        if lengths[row] >= 0:
-            value = signed(raw, starts[row], lengths[row]) + added
-        if width == 8:
-            for index in range(8):
-                out[position + index] = np.uint8((value >> (8 * index)) & 255)
-        else:
-            for index in range(width):
-                out[position + index] = np.uint8((value >> (8 * index)) & 255)
-        position += width
-    return position
-
-
-@njit(nogil=True, cache=True)
-def put_decimals(
-    raw: Bytes, starts: Positions, lengths: Positions, scale: int, width: int, out: Bytes, position: int
-) -> int:
-    """Write numerics as integers of `width` bytes that count units of the last of `scale` digits; NULL is 0.
-
-    Returns:
-        -1 if a value is no number, does not fit or has more digits.
-    """
-    # Of 32 bits, the least one first.
-    words = np.zeros(width // 4, np.uint64)
-    for row in range(lengths.shape[0]):
-        words[:] = 0
-        if lengths[row] >= 0 and not _read_numeric(raw, starts[row], scale, words):
-            return -1
-        for index in range(width):
-            out[position + index] = np.uint8((words[index >> 2] >> np.uint64(8 * (index & 3))) & np.uint64(255))
-        position += width
-    return position
-
-
-@njit(nogil=True, cache=True)
-def raise_to_moments(raw: Bytes, starts: Positions, lengths: Positions, values: NDArray[np.int64]) -> None:
-    """Make each value at least the moment of its row, in microseconds since 1970."""
-    for row in range(lengths.shape[0]):
-        if lengths[row] >= 0:
-            values[row] = max(values[row], signed(raw, starts[row], lengths[row]) + MICROSECONDS_TO_2000)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -239,3 +114,134 @@ def _negate(words: NDArray[np.uint64]) -> None:
         total = (words[index] ^ np.uint64(0xFFFFFFFF)) + carry
         words[index] = total & np.uint64(0xFFFFFFFF)
         carry = total >> np.uint64(32)
+
+
+@njit((BYTES, NUMBER, types.int32[:, ::1], types.int32[:, ::1]), nogil=True, cache=True)
+def find_fields(raw: Bytes, end: int, starts: Positions, lengths: Positions) -> int:
+    """Find the fields of whole rows.
+
+    Args:
+        raw: bytes of rows.
+        end: how many of them count.
+        starts: to fill, shaped (fields of a row, most rows).
+        lengths: to fill, likewise.
+
+    Returns:
+        The number of rows, or -1 if the bytes are no such rows.
+    """
+    position, rows = 0, 0
+    while position < end:
+        if rows == starts.shape[1] or signed(raw, position, 2) != starts.shape[0]:
+            return -1
+        position += 2
+        for field in range(starts.shape[0]):
+            if position + 4 > end:
+                return -1
+            length = signed(raw, position, 4)
+            position += 4
+            starts[field, rows] = position
+            lengths[field, rows] = length
+            position += max(length, 0)
+        rows += 1
+    return rows if position == end else -1
+
+
+@njit((POSITIONS, BYTES, NUMBER), nogil=True, cache=True)
+def put_nulls(lengths: Positions, out: Bytes, position: int) -> int:
+    """Write which values are NULL."""
+    for row in range(lengths.shape[0]):
+        out[position + row] = lengths[row] < 0
+    return int(position + lengths.shape[0])
+
+
+@njit((BYTES, POSITIONS, POSITIONS, BYTES, NUMBER), nogil=True, cache=True)
+def put_texts(raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:
+    """Write texts; NULL is an empty one."""
+    for row in range(lengths.shape[0]):
+        length = max(lengths[row], 0)
+        rest = length
+        while rest >= 128:
+            out[position] = (rest & 127) | 128
+            rest >>= 7
+            position += 1
+        out[position] = rest
+        position += 1
+        start = starts[row]
+        for index in range(length):
+            out[position + index] = raw[start + index]
+        position += length
+    return position
+
+
+@njit((BYTES, POSITIONS, POSITIONS, BYTES, NUMBER), nogil=True, cache=True)
+def put_digits(raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:
+    """Write integers as texts; NULL is an empty one."""
+    for row in range(lengths.shape[0]):
+        if lengths[row] < 0:
+            out[position] = 0
+            position += 1
+            continue
+        value = signed(raw, starts[row], lengths[row])
+        rest = np.uint64(-value) if value < 0 else np.uint64(value)
+        digits, limit = 1, np.uint64(10)
+        while digits < 19 and rest >= limit:
+            limit *= np.uint64(10)
+            digits += 1
+        length = digits + (value < 0)
+        out[position] = length
+        if value < 0:
+            out[position + 1] = 45
+        for index in range(length, length - digits, -1):
+            quotient = rest // np.uint64(10)
+            out[position + index] = np.uint8(np.uint64(48) + rest - quotient * np.uint64(10))
+            rest = quotient
+        position += 1 + length
+    return position
+
+
+@njit((BYTES, POSITIONS, POSITIONS, NUMBER, NUMBER, BYTES, NUMBER), nogil=True, cache=True)
+def put_integers(
+    raw: Bytes, starts: Positions, lengths: Positions, added: int, width: int, out: Bytes, position: int
+) -> int:
+    """Write integers of `width` bytes, to each of which something is added; NULL is 0."""
+    for row in range(lengths.shape[0]):
+        value = 0
+        if lengths[row] >= 0:
+            value = signed(raw, starts[row], lengths[row]) + added
+        if width == 8:
+            for index in range(8):
+                out[position + index] = np.uint8((value >> (8 * index)) & 255)
+        else:
+            for index in range(width):
+                out[position + index] = np.uint8((value >> (8 * index)) & 255)
+        position += width
+    return position
+
+
+@njit((BYTES, POSITIONS, POSITIONS, NUMBER, NUMBER, BYTES, NUMBER), nogil=True, cache=True)
+def put_decimals(
+    raw: Bytes, starts: Positions, lengths: Positions, scale: int, width: int, out: Bytes, position: int
+) -> int:
+    """Write numerics as integers of `width` bytes that count units of the last of `scale` digits; NULL is 0.
+
+    Returns:
+        -1 if a value is no number, does not fit or has more digits.
+    """
+    # Of 32 bits, the least one first.
+    words = np.zeros(width // 4, np.uint64)
+    for row in range(lengths.shape[0]):
+        words[:] = 0
+        if lengths[row] >= 0 and not _read_numeric(raw, starts[row], scale, words):
+            return -1
+        for index in range(width):
+            out[position + index] = np.uint8((words[index >> 2] >> np.uint64(8 * (index & 3))) & np.uint64(255))
+        position += width
+    return position
+
+
+@njit((BYTES, POSITIONS, POSITIONS, types.int64[::1]), nogil=True, cache=True)
+def raise_to_moments(raw: Bytes, starts: Positions, lengths: Positions, values: NDArray[np.int64]) -> None:
+    """Make each value at least the moment of its row, in microseconds since 1970."""
+    for row in range(lengths.shape[0]):
+        if lengths[row] >= 0:
+            values[row] = max(values[row], signed(raw, starts[row], lengths[row]) + MICROSECONDS_TO_2000)

@@ -7,90 +7,20 @@ element of each column is folded into the hashes of all rows; NULL counts as 0. 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
 
-from orchestration.extraction.native_block import Bytes, Positions, signed
+from orchestration.extraction.native_block import BYTES, NUMBER, POSITIONS, Bytes, Positions, signed
 
 Hashes: TypeAlias = NDArray[np.uint64]
+_HASHES: Any = types.uint64[::1]
 
 # What hash_bytes_extended of Bob Jenkins' lookup3 starts with, before the length is added.
 _START = np.uint32(0x9E3779B9 + 3923095)
 _LONGEST_NUMERIC_BYTES = 2 * 65536
-
-
-@njit(nogil=True, cache=True)
-def fold_texts(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
-    """Fold texts of a deterministic collation."""
-    for row in range(lengths.shape[0]):
-        element = np.uint64(0)
-        if lengths[row] >= 0:
-            element = _hash_bytes(raw, starts[row], lengths[row])
-        hashes[row] = hashes[row] * np.uint64(31) + element
-
-
-@njit(nogil=True, cache=True)
-def fold_integers(raw: Bytes, starts: Positions, lengths: Positions, shifted: int, hashes: Hashes) -> None:
-    """Fold integers, moments, dates or booleans, or (as a bigint) what is left of an integer without its last bits."""
-    for row in range(lengths.shape[0]):
-        element = np.uint64(0)
-        if lengths[row] >= 0:
-            value = signed(raw, starts[row], lengths[row]) >> shifted
-            low = np.uint32(value & 0xFFFFFFFF)
-            if lengths[row] == 8 or shifted:
-                high = np.uint32((value >> 32) & 0xFFFFFFFF)
-                low = low ^ (high if value >= 0 else np.uint32(high ^ np.uint32(0xFFFFFFFF)))
-            element = _hash_word(np.uint32(low))
-        hashes[row] = hashes[row] * np.uint64(31) + element
-
-
-@njit(nogil=True, cache=True)
-def fold_numerics(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
-    """Fold numerics, and for each whether it is below zero."""
-    digits_of_one = np.empty(_LONGEST_NUMERIC_BYTES, np.uint8)
-    for row in range(lengths.shape[0]):
-        element, below_zero = np.uint64(0), np.uint64(0)
-        if lengths[row] >= 0:
-            start = starts[row]
-            first, last = 0, signed(raw, start, 2)
-            while first < last and signed(raw, start + 8 + 2 * first, 2) == 0:
-                first += 1
-            while last > first and signed(raw, start + 8 + 2 * (last - 1), 2) == 0:
-                last -= 1
-            element = np.uint64(0) - np.uint64(1)
-            if first < last:
-                for index in range(last - first):
-                    at = start + 8 + 2 * (first + index)
-                    digits_of_one[2 * index] = raw[at + 1]
-                    digits_of_one[2 * index + 1] = raw[at]
-                weight = signed(raw, start + 2, 2) - first
-                element = _hash_bytes(digits_of_one, 0, 2 * (last - first)) ^ np.uint64(weight)
-            below_zero = _hash_word(np.uint32(signed(raw, start + 4, 2) == 0x4000))
-        hashes[row] = (hashes[row] * np.uint64(31) + element) * np.uint64(31) + below_zero
-
-
-@njit(nogil=True, cache=True)
-def fold_marks(lengths: Positions, hashes: Hashes) -> None:
-    """Fold a boolean that is sent as NULL where it is false."""
-    no, yes = _hash_word(np.uint32(0)), _hash_word(np.uint32(1))
-    for row in range(lengths.shape[0]):
-        hashes[row] = hashes[row] * np.uint64(31) + (no if lengths[row] < 0 else yes)
-
-
-@njit(nogil=True, cache=True)
-def finish(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
-    """Take the hash that a field starts with, where PostgreSQL has sent one.
-
-    No hash is 0 then, which stands for a row that is not there.
-    """
-    for row in range(lengths.shape[0]):
-        if lengths[row] >= 0:
-            hashes[row] = np.uint64(signed(raw, starts[row], 8))
-        elif hashes[row] == 0:
-            hashes[row] = 1
 
 
 @njit(nogil=True, cache=True)
@@ -157,3 +87,74 @@ def _word(raw: Bytes, at: int) -> np.uint32:
         | (np.uint32(raw[at + 2]) << np.uint32(16))
         | (np.uint32(raw[at + 3]) << np.uint32(24))
     )
+
+
+@njit((BYTES, POSITIONS, POSITIONS, _HASHES), nogil=True, cache=True)
+def fold_texts(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
+    """Fold texts of a deterministic collation."""
+    for row in range(lengths.shape[0]):
+        element = np.uint64(0)
+        if lengths[row] >= 0:
+            element = _hash_bytes(raw, starts[row], lengths[row])
+        hashes[row] = hashes[row] * np.uint64(31) + element
+
+
+@njit((BYTES, POSITIONS, POSITIONS, NUMBER, _HASHES), nogil=True, cache=True)
+def fold_integers(raw: Bytes, starts: Positions, lengths: Positions, shifted: int, hashes: Hashes) -> None:
+    """Fold integers, moments, dates or booleans, or (as a bigint) what is left of an integer without its last bits."""
+    for row in range(lengths.shape[0]):
+        element = np.uint64(0)
+        if lengths[row] >= 0:
+            value = signed(raw, starts[row], lengths[row]) >> shifted
+            low = np.uint32(value & 0xFFFFFFFF)
+            if lengths[row] == 8 or shifted:
+                high = np.uint32((value >> 32) & 0xFFFFFFFF)
+                low = low ^ (high if value >= 0 else np.uint32(high ^ np.uint32(0xFFFFFFFF)))
+            element = _hash_word(np.uint32(low))
+        hashes[row] = hashes[row] * np.uint64(31) + element
+
+
+@njit((BYTES, POSITIONS, POSITIONS, _HASHES), nogil=True, cache=True)
+def fold_numerics(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
+    """Fold numerics, and for each whether it is below zero."""
+    digits_of_one = np.empty(_LONGEST_NUMERIC_BYTES, np.uint8)
+    for row in range(lengths.shape[0]):
+        element, below_zero = np.uint64(0), np.uint64(0)
+        if lengths[row] >= 0:
+            start = starts[row]
+            first, last = 0, signed(raw, start, 2)
+            while first < last and signed(raw, start + 8 + 2 * first, 2) == 0:
+                first += 1
+            while last > first and signed(raw, start + 8 + 2 * (last - 1), 2) == 0:
+                last -= 1
+            element = np.uint64(0) - np.uint64(1)
+            if first < last:
+                for index in range(last - first):
+                    at = start + 8 + 2 * (first + index)
+                    digits_of_one[2 * index] = raw[at + 1]
+                    digits_of_one[2 * index + 1] = raw[at]
+                weight = signed(raw, start + 2, 2) - first
+                element = _hash_bytes(digits_of_one, 0, 2 * (last - first)) ^ np.uint64(weight)
+            below_zero = _hash_word(np.uint32(signed(raw, start + 4, 2) == 0x4000))
+        hashes[row] = (hashes[row] * np.uint64(31) + element) * np.uint64(31) + below_zero
+
+
+@njit((POSITIONS, _HASHES), nogil=True, cache=True)
+def fold_marks(lengths: Positions, hashes: Hashes) -> None:
+    """Fold a boolean that is sent as NULL where it is false."""
+    no, yes = _hash_word(np.uint32(0)), _hash_word(np.uint32(1))
+    for row in range(lengths.shape[0]):
+        hashes[row] = hashes[row] * np.uint64(31) + (no if lengths[row] < 0 else yes)
+
+
+@njit((BYTES, POSITIONS, POSITIONS, _HASHES), nogil=True, cache=True)
+def finish(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
+    """Take the hash that a field starts with, where PostgreSQL has sent one.
+
+    No hash is 0 then, which stands for a row that is not there.
+    """
+    for row in range(lengths.shape[0]):
+        if lengths[row] >= 0:
+            hashes[row] = np.uint64(signed(raw, starts[row], 8))
+        elif hashes[row] == 0:
+            hashes[row] = 1
