@@ -146,12 +146,16 @@ def totals_statement(warehouse: Warehouse, mart: RestatedMart, months: str) -> s
         mart: to compare.
         months: condition on tenant_id and month that the months to compare meet.
     """
+    # Added up as columns: the sum of maps takes several times as long.
+    totals = ", ".join(
+        f"{format_str(name)}, sum(figures.{position})" for position, name in enumerate(mart.measures, start=1)
+    )
     return f"""
 insert into {log_table(warehouse, "month_totals")}
 with
     last as (select * from ({_last_totals(warehouse, mart)}) where {months}),
     present as (
-        select tenant_id, month, sumMap(contributions) as totals,
+        select tenant_id, month, mapFilter((measure, figure) -> figure != 0, map({totals})) as totals,
             sum({_DIGEST}) as digest
         from ({_closed_records(warehouse, mart, months)})
         group by tenant_id, month
@@ -337,14 +341,16 @@ def _closed_records(warehouse: Warehouse, mart: RestatedMart, months: str) -> st
         mart: whose records.
         months: condition on tenant_id and month of the months to read.
     """
-    figures = ", ".join(f"{format_str(name)}, cast({quote_identifier(name)} as {FIGURE})" for name in mart.measures)
+    figures = ", ".join(f"cast({quote_identifier(name)} as {FIGURE})" for name in mart.measures)
+    named = ", ".join(f"{format_str(name)}, figures.{position}" for position, name in enumerate(mart.measures, start=1))
     places = ", ".join(f"toString({quote_identifier(name)})" for name in mart.places)
     return f"""
 select records.tenant_id as tenant_id, assumeNotNull(records.month) as month, records.record_type as record_type,
-    records.record_id as record_id, records.place as place, records.contributions as contributions
+    records.record_id as record_id, records.place as place, records.contributions as contributions,
+    records.figures as figures
 from (
-    select tenant_id, month, record_type, record_id, [{places}] as place,
-        mapFilter((measure, figure) -> figure != 0, map({figures})) as contributions
+    select tenant_id, month, record_type, record_id, [{places}] as place, tuple({figures}) as figures,
+        mapFilter((measure, figure) -> figure != 0, map({named})) as contributions
     from {mart.records}
     where month is not null and {months}
 ) as records
