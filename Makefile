@@ -169,7 +169,7 @@ $(VENV)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@touch $@
 
-# The encoder of COPY, or the first load would compile it: 8 CPU seconds, and 40 MB within its limit of memory.
+# The encoder of COPY, or the first load would compile it: 8 CPU seconds, and 70 MB within its limit of memory.
 COMPILE = @$(BIN)/python -c 'import orchestration.extraction.copy_push'
 
 $(VENV)/runtime: requirements/runtime.txt | $(VENV)/uv
