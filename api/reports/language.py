@@ -124,7 +124,7 @@ class Language:
 
     def day(self, day: date) -> str:
         """Return a day as people write it."""
-        return format_date(day, "d MMM y", locale=_LOCALES[self.code])
+        return format_date(day, "d MMM y" if self.code == "ru" else "medium", locale=_LOCALES[self.code])
 
     def count(self, value: int) -> str:
         """Return a whole number with thousands separated."""

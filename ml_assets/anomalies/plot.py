@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib.dates as mdates
 import pandas as pd
-from babel.dates import format_date
 from babel.numbers import format_compact_decimal
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -182,5 +181,4 @@ def _tick(value: float, shown: pd.DataFrame, language: str) -> str:
 def _day_tick(value: float, place: int | None, language: str) -> str:
     day = mdates.num2date(value).date()
     # The year at the first tick and where a new one begins.
-    form = "d MMM y" if place == 0 or (day.month == 1 and day.day == 1) else "d MMM"
-    return str(format_date(day, format=form, locale="en_GB" if language == "en" else language))
+    return days_text(day, day, language, year=place == 0 or (day.month == 1 and day.day == 1))

@@ -116,15 +116,11 @@ def signed_percent(share: float, language: str) -> str:
 
 
 def days_text(first: date, last: date, language: str, *, year: bool = True) -> str:
-    """One day, or a range of days, such as 12–14 May 2026."""
+    """One day, or a range of days, such as May 12 – 14, 2026."""
     skeleton = "yMMMd" if year else "MMMd"
     if first == last:
-        return str(format_skeleton(skeleton, first, locale=_dated(language)))
-    return str(format_interval(first, last, skeleton=skeleton, locale=_dated(language)))
-
-
-def _dated(language: str) -> str:
-    return "en_GB" if language == "en" else language
+        return str(format_skeleton(skeleton, first, locale=language))
+    return str(format_interval(first, last, skeleton=skeleton, locale=language))
 
 
 def sentence(event: Event, explanation: Explanation, language: str, config: AnomalyConfig) -> str:

@@ -87,7 +87,8 @@ def test_numbers_and_dates() -> None:
     assert money_text(12.4, "ru", "RUB") == f"12{_NBSP}₽"
     assert signed_percent(0.416, "ru") == f"+42{_NBSP}%"
     assert days_text(date(2026, 5, 12), date(2026, 5, 14), "ru").replace("\u202f", " ") == "12–14 мая 2026 г."
-    assert days_text(date(2026, 5, 12), date(2026, 5, 12), "en") == "12 May 2026"
+    assert days_text(date(2026, 5, 12), date(2026, 5, 12), "en") == "May 12, 2026"
+    assert days_text(date(2026, 5, 12), date(2026, 5, 14), "en").replace("\u2009", " ") == "May 12 – 14, 2026"
 
 
 def test_a_language_that_does_not_exist_is_named() -> None:
