@@ -30,7 +30,7 @@ from orchestration.extraction.pull import pull_rows
 from orchestration.extraction.replica import Warehouse, staging_table
 from orchestration.extraction.source_catalog import SESSION_SETTINGS, Connection, read_source_catalog
 from orchestration.extraction.transport import choose_transport
-from orchestration.extraction.wire import BinaryQuery, binary_query
+from orchestration.extraction.wire import BinaryQuery, Judge, binary_query
 from tests.integration.extraction.bench import Bench, bench_mapping
 from tests.integration.extraction.test_extraction_values import ODD_TEXTS
 
@@ -134,9 +134,9 @@ def load_by(way: str, bench: Bench, mapping: Mapping) -> LoadResult:
     return pull(bench, mapping, "contacts") if way == "pull" else bench.load(mapping, "contacts")
 
 
-def note_hashed(noted: list[bool], plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
+def note_hashed(noted: list[bool], plan: TablePlan, select: str, *, judge: Judge, hashed: bool) -> BinaryQuery:
     noted.append(hashed)
-    return binary_query(plan, select, hashed=hashed)
+    return binary_query(plan, select, judge=judge, hashed=hashed)
 
 
 def whole(bench: Bench, table: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
