@@ -365,8 +365,31 @@ def test_a_row_that_the_receiver_bars_is_refused_in_the_words_of_postgres(bench:
         failure.value
     )
     assert whole(bench, "contacts") == before
-    bench.crm.execute("delete from things where id > 3000")
-    assert copy(bench, mapping, "contacts", judges=["receiver"]).rows == 3000
+
+
+def test_a_row_that_is_mended_before_postgres_judges_it_is_loaded(
+    bench: Bench, copied: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the receiver had sent until then is not there twice."""
+    bench.crm.execute("create table things as select n as id, now() as created_at from generate_series(1, 5000) as n")
+    mapping = bench_mapping("  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n")
+    lose, losses = copy_push._Encoder._lose, 0
+
+    def lose_until_barred(*given: Any) -> Any:
+        nonlocal losses
+        losses += 1
+        if losses == 30:
+            sent = copied.warehouse.rows(f"select count() from {copied.warehouse.loading('contacts')}")
+            assert sent[0][0] > 0
+            raise copy_push.RowBarred
+        return lose(*given)
+
+    monkeypatch.setattr(copy_push._Encoder, "_lose", lose_until_barred)
+    # Every block is written when it comes.
+    monkeypatch.setitem(transport._NATIVE_SETTINGS, "min_insert_block_size_bytes", 0)
+    assert copy(copied, mapping, "contacts", judges=["receiver", "postgres"]).rows == 5000
+    bench.load(mapping, "contacts")
+    assert_equal(bench, copied, "contacts")
 
 
 @pytest.mark.parametrize("way", ["push", "pull", "copy"])
