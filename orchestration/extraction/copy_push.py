@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,16 @@ from orchestration.extraction.canonical import Kind
 from orchestration.extraction.copy_stream import PIECE_BYTES, binary_rows
 from orchestration.extraction.errors import ExtractionError
 from orchestration.extraction.expressions import SOURCE_ALIAS
+from orchestration.extraction.guards import EARLIEST, LATEST, may_differ, told_by_value
 from orchestration.extraction.native_block import (
     DAYS_TO_2000,
     MICROSECONDS_TO_2000,
     Bytes,
+    Marks,
     Positions,
     find_fields,
+    lose_no_numbers,
+    lose_outside,
     put_decimals,
     put_digits,
     put_integers,
@@ -36,7 +40,7 @@ from orchestration.extraction.native_block import (
 from orchestration.extraction.plan import ReplicaColumn, TablePlan
 from orchestration.extraction.replica import microseconds
 from orchestration.extraction.source_catalog import Connection
-from orchestration.extraction.wire import BinaryQuery, binary_query
+from orchestration.extraction.wire import BinaryQuery, Judge, binary_query
 
 _TEXT, _NUMERIC, _MOMENT, _DATE, _BOOLEAN = 25, 1700, 1184, 1082, 16
 _INTEGERS = (21, 23, 20)
@@ -52,6 +56,10 @@ _KNOWN = {
 _LARGEST_VALUE = 48
 # At the start of the last field of a row; behind it stands what the row cannot hold.
 _HASH_BYTES = 8
+# What ClickHouse can hold, as PostgreSQL counts days and microseconds: since 2000.
+_FIRST_DAY, _LAST_DAY = ((day - date(2000, 1, 1)).days for day in (EARLIEST, LATEST))
+_FIRST_MOMENT, _LAST_MOMENT = _FIRST_DAY * 86_400_000_000, (_LAST_DAY + 1) * 86_400_000_000 - 1
+_BITS_OF_MARK = 64
 # ClickHouse spends a millisecond on each block, as it plans the checksum anew; larger ones than this save nothing more.
 _BLOCK_BYTES = 4 << 20
 
@@ -67,8 +75,11 @@ _SPECIMENS: tuple[tuple[str, str], ...] = (
     ("numeric", "1234567.8900"),
     ("numeric", "-0.00001"),
     ("numeric", "1e30"),
+    ("numeric", "'NaN'"),
     ("timestamptz", "'1969-12-31 23:59:59.999999+00'"),
+    ("timestamptz", "'infinity'"),
     ("date", "'2299-12-31'"),
+    ("date", "'-infinity'"),
     ("boolean", "true"),
     ("boolean", "null"),
 )
@@ -82,29 +93,38 @@ class Field:
     type_code: int
 
 
+class RowBarred(Exception):
+    """A row must not be loaded, and only PostgreSQL can say what is wrong with it: let it judge."""
+
+
 def push_rows(
     connection: Connection,
     plan: TablePlan,
     select: str,
     extracted_at: datetime,
     send: Callable[[Iterator[bytes]], None],
+    *,
+    judge: Judge = "receiver",
 ) -> int:
     """Read the rows of a SELECT, give them to `send` as blocks in Native format, and return how many there were.
 
     Args:
         connection: to the CRM, within a transaction.
         plan: of the table.
-        select: over all of it, from `render_select`.
+        select: over all of it, from `render_select`, with its values.
         extracted_at: the boundary that it was made with.
         send: takes the blocks.
+        judge: who tells what the replica cannot hold. PostgreSQL does it anyway where the values alone do not show it.
 
     Raises:
         psycopg.Error: the CRM failed.
+        RowBarred: a row must not be loaded; not where PostgreSQL judges. Blocks have been sent.
     """
-    query = binary_query(plan, select, hashed=False)
+    judge = judge if _shown_by_values(plan) else "postgres"
+    query = binary_query(plan, select, judge=judge, hashed=False)
     fields = _fields(connection, query)
     if not (_types_as_hashed(connection, plan, fields) and hashes_agree(connection)):
-        query = binary_query(plan, select, hashed=True)
+        query = binary_query(plan, select, judge="postgres", hashed=True)
     encoder = _Encoder(plan, query, fields, extracted_at)
     with closing(read_ahead(_blocks(connection, query, encoder))) as blocks:
         send(blocks)
@@ -135,6 +155,12 @@ def read_ahead(blocks: Generator[bytes, None, None]) -> Generator[bytes, None, N
         finally:
             # In the same thread, behind the block that is being made.
             maker.submit(blocks.close).result()
+
+
+def _shown_by_values(plan: TablePlan) -> bool:
+    """Tell whether all that is to be reported of a row can be told from what it is sent as."""
+    mapped = [column for column in plan.columns if column.raw is not None]
+    return all(map(told_by_value, mapped)) and sum(map(may_differ, mapped)) <= _BITS_OF_MARK
 
 
 def _fields(connection: Connection, query: BinaryQuery) -> list[Field]:
@@ -208,7 +234,7 @@ class _Stream:
             self._data = larger
         return self._data
 
-    def add(self, values: NDArray[np.int64] | NDArray[np.uint64]) -> None:
+    def add(self, values: NDArray[np.int64] | NDArray[np.uint64] | NDArray[np.uint8]) -> None:
         """Append the bytes of some numbers."""
         data = values.view(np.uint8)
         self.room(data.shape[0])[self.end : self.end + data.shape[0]] = data
@@ -244,7 +270,11 @@ class _Encoder:
         self.rows = 0
         self._fields = fields
         self._moments = [number for number, field in enumerate(fields) if field.column.name in query.moments]
-        self._sent = len(fields) + (0 if query.moments else 1) + 2
+        self._may_differ = [number for number, field in enumerate(fields) if may_differ(field.column)]
+        self._judges = query.judge == "receiver"
+        # Behind the columns come the version where no column tells, the mark of deletion, and what PostgreSQL remarks.
+        self._deletion = len(fields) + (0 if query.moments else 1)
+        self._sent = self._deletion + (1 if self._judges else 2)
         self._extracted_at = microseconds(extracted_at)
         types = dict(plan.replica_columns)
         self._columns = [_Column(field.column.name, types[field.column.name]) for field in fields]
@@ -269,6 +299,13 @@ class _Encoder:
         if rows < 0:
             raise AssertionError("PostgreSQL sent rows of another shape")
         starts, lengths = self._starts[:, :rows], self._lengths[:, :rows]
+        # Made of the values themselves, as one that is lost is still reported when it changes.
+        self._hash.values.add(self._hashes(raw, starts, lengths))
+        if self._judges:
+            self._add_lost(self._lose(raw, starts, lengths))
+        else:
+            out, position = self._lost.values.room(rows * _LARGEST_VALUE + end), self._lost.values.end
+            self._lost.values.end = put_texts(raw, starts[-1] + _HASH_BYTES, lengths[-1] - _HASH_BYTES, out, position)
         for number, (field, column) in enumerate(zip(self._fields, self._columns, strict=True)):
             if column.nulls is not None:
                 column.nulls.end = put_nulls(lengths[number], column.nulls.room(rows), column.nulls.end)
@@ -277,11 +314,9 @@ class _Encoder:
             column.values.end = _put_values(field, raw, starts[number], lengths[number], out, column.values.end)
         self._version.values.add(self._versions(raw, starts, lengths))
         out, position = self._deleted.values.room(rows), self._deleted.values.end
-        self._deleted.values.end = put_integers(raw, starts[-2], lengths[-2], 0, 1, out, position)
+        deletion = self._deletion
+        self._deleted.values.end = put_integers(raw, starts[deletion], lengths[deletion], 0, 1, out, position)
         self._extracted.values.add(np.full(rows, self._extracted_at, np.int64))
-        self._hash.values.add(self._hashes(raw, starts, lengths))
-        out, position = self._lost.values.room(rows * _LARGEST_VALUE + end), self._lost.values.end
-        self._lost.values.end = put_texts(raw, starts[-1] + _HASH_BYTES, lengths[-1] - _HASH_BYTES, out, position)
         self.rows += rows
         self._waiting += rows
 
@@ -297,7 +332,8 @@ class _Encoder:
     def _versions(self, raw: Bytes, starts: Positions, lengths: Positions) -> NDArray[np.int64]:
         values = np.zeros(starts.shape[1], np.int64)
         if not self._moments:
-            put_integers(raw, starts[-3], lengths[-3], 0, 8, values.view(np.uint8), 0)
+            version = len(self._fields)
+            put_integers(raw, starts[version], lengths[version], 0, 8, values.view(np.uint8), 0)
         for number in self._moments:
             raise_to_moments(raw, starts[number], lengths[number], values)
         return values
@@ -316,9 +352,47 @@ class _Encoder:
                     row_hash.fold_integers(*column, 0, hashes)
             if field.column.kind is Kind.INTEGER and field.column.bits > 32:
                 row_hash.fold_integers(*column, 32, hashes)
-        row_hash.fold_marks(lengths[-2], hashes)
-        row_hash.finish(raw, starts[-1], lengths[-1], hashes)
+        row_hash.fold_marks(lengths[self._deletion], hashes)
+        if self._judges:
+            hashes[hashes == 0] = row_hash.INSTEAD_OF_0
+        else:
+            row_hash.finish(raw, starts[-1], lengths[-1], hashes)
         return hashes
+
+    def _lose(self, raw: Bytes, starts: Positions, lengths: Positions) -> Marks:
+        """Turn what the replica cannot hold into NULL; return for each row, by bits, in which of `_may_differ`."""
+        marks = np.zeros(starts.shape[1], np.uint64)
+        for bit, number in enumerate(self._may_differ):
+            column, mark = (raw, starts[number], lengths[number]), np.uint64(1 << bit)
+            match self._fields[number].column.kind:
+                case Kind.TIMESTAMP:
+                    lose_outside(*column, _FIRST_MOMENT, _LAST_MOMENT, mark, marks)
+                case Kind.DATE:
+                    lose_outside(*column, _FIRST_DAY, _LAST_DAY, mark, marks)
+                case _:
+                    lose_no_numbers(*column, mark, marks)
+        if any(field.column.required and lengths[number].min() < 0 for number, field in enumerate(self._fields)):
+            raise RowBarred
+        return marks
+
+    def _add_lost(self, marks: Marks) -> None:
+        """Append the names of the columns that each row lost a value of."""
+        if not marks.any():
+            self._lost.values.add(np.zeros(len(marks), np.uint8))
+            return
+        kinds, kind_of_row = np.unique(marks, return_inverse=True)
+        texts = [
+            ",".join(
+                self._fields[number].column.name for bit, number in enumerate(self._may_differ) if int(kind) >> bit & 1
+            ).encode()
+            for kind in kinds
+        ]
+        lengths = np.array([len(text) for text in texts], np.int32)
+        starts = np.cumsum(lengths, dtype=np.int32) - lengths
+        out = self._lost.values.room(len(marks) * (_LARGEST_VALUE + int(lengths.max())))
+        spelled = np.frombuffer(bytearray(b"".join(texts)), np.uint8)
+        position = self._lost.values.end
+        self._lost.values.end = put_texts(spelled, starts[kind_of_row], lengths[kind_of_row], out, position)
 
 
 def _put_values(field: Field, raw: Bytes, starts: Positions, lengths: Positions, out: Bytes, position: int) -> int:

@@ -19,7 +19,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 from psycopg import pq
 
-from orchestration.extraction.native_block import Bytes
+from orchestration.extraction.native_block import Bytes, copy_bytes
 from orchestration.extraction.source_catalog import Connection
 
 # Fits into a processor's own cache, half of which it leaves to what is made of it.
@@ -43,7 +43,6 @@ _signature: Any = types.int32
 _address: Any = types.CPointer(types.uintp)  # type: ignore[no-untyped-call]
 _get_copy_data: Any = types.ExternalFunction("PQgetCopyData", _signature(types.uintp, _address, types.int32))
 _free: Any = types.ExternalFunction("PQfreemem", types.void(types.uintp))
-_copy: Any = types.ExternalFunction("memcpy", types.uintp(types.uintp, types.uintp, types.uintp))
 
 
 def binary_rows(connection: Connection, query: str) -> Generator[tuple[Bytes, int], None, None]:
@@ -101,7 +100,7 @@ def _gather(connection: int, message: NDArray[np.uintp], counters: NDArray[np.in
         end = counters[1]
         if end + length > buffer.shape[0]:
             return _FULL
-        _copy(buffer.ctypes.data + end, message[0] + skipped, length)
+        copy_bytes(buffer.ctypes.data + end, message[0] + skipped, length)
         _free(message[0])
         counters[0] = 0
         counters[2] = 0

@@ -11,6 +11,7 @@ are: what is wrong with one is found out only then.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 from orchestration.extraction.canonical import Kind
 from orchestration.extraction.expressions import identifier, literal
@@ -21,8 +22,11 @@ ENTRY_SEPARATOR = "\x1e"
 FIELD_SEPARATOR = "\x1f"
 """A rejection starts with REJECTED and holds entries of column, reason and value, to make a message of."""
 
-_EARLIEST_MOMENT, _LATEST_MOMENT = "'1900-01-01 00:00:00+00'", "'2300-01-01 00:00:00+00'"
-_EARLIEST_DATE, _LATEST_DATE = "'1900-01-01'", "'2299-12-31'"
+EARLIEST, LATEST = date(1900, 1, 1), date(2299, 12, 31)
+"""The first and the last day of ClickHouse's calendar; a moment belongs to a day of UTC."""
+
+_EARLIEST_MOMENT, _LATEST_MOMENT = (f"'{day} 00:00:00+00'" for day in (EARLIEST, LATEST + timedelta(days=1)))
+_EARLIEST_DATE, _LATEST_DATE = f"'{EARLIEST}'", f"'{LATEST}'"
 
 
 def held_value(column: ReplicaColumn, value: str) -> str:
@@ -39,6 +43,14 @@ def held_value(column: ReplicaColumn, value: str) -> str:
 def may_differ(column: ReplicaColumn) -> bool:
     """Tell whether the replica may hold NULL instead of a value."""
     return bool(_conditions(column, ""))
+
+
+def told_by_value(column: ReplicaColumn) -> bool:
+    """Tell whether the mapped value alone shows all that would be reported of a row.
+
+    It does where a value is lost for being outside the calendar or no number, and a row barred for having none.
+    """
+    return not (column.unmapped or column.allowed or _fits(column, ""))
 
 
 def value_name(column: ReplicaColumn) -> str:

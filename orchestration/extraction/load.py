@@ -298,8 +298,8 @@ def _stage(
 ) -> Moved:
     if plan.source is None:
         return Moved(0, 0, transport)
-    select = render_select(plan, extracted_at=boundary.moment, since=decision.since)
     as_table = decision.since is None and not only
+    select = render_select(plan, extracted_at=boundary.moment, since=decision.since, with_values=as_table)
     return move_rows(transport, connection, warehouse, plan, select, boundary.moment, as_table=as_table)
 
 

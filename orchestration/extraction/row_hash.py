@@ -7,19 +7,22 @@ element of each column is folded into the hashes of all rows; NULL counts as 0. 
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from orchestration.extraction.native_block import BYTES, NUMBER, POSITIONS, Bytes, Positions, signed
+from orchestration.extraction.native_block import BYTES, NUMBER, POSITIONS, Bytes, Positions, is_number, signed
 
 Hashes: TypeAlias = NDArray[np.uint64]
 _HASHES: Any = types.uint64[::1]
 
 # What hash_bytes_extended of Bob Jenkins' lookup3 starts with, before the length is added.
 _START = np.uint32(0x9E3779B9 + 3923095)
+INSTEAD_OF_0: Final = 1
+"""The hash of a row that would be 0, which stands for a row that is not there."""
+
 _LONGEST_NUMERIC_BYTES = 2 * 65536
 
 
@@ -45,7 +48,7 @@ def _hash_bytes(raw: Bytes, at: int, length: int) -> np.uint64:
         at += 12
         length -= 12
     for index in range(length):
-        byte = np.uint32(raw[at + index])
+        byte = np.uint32(raw[np.uint64(at + index)])
         if index < 4:
             a = np.uint32(a + (byte << np.uint32(8 * index)))
         elif index < 8:
@@ -81,11 +84,12 @@ def _rotated(word: np.uint32, bits: int) -> np.uint32:
 
 @njit(nogil=True, cache=True, inline="always")
 def _word(raw: Bytes, at: int) -> np.uint32:
+    first = np.uint64(at)
     return np.uint32(
-        np.uint32(raw[at])
-        | (np.uint32(raw[at + 1]) << np.uint32(8))
-        | (np.uint32(raw[at + 2]) << np.uint32(16))
-        | (np.uint32(raw[at + 3]) << np.uint32(24))
+        np.uint32(raw[first])
+        | (np.uint32(raw[first + np.uint64(1)]) << np.uint32(8))
+        | (np.uint32(raw[first + np.uint64(2)]) << np.uint32(16))
+        | (np.uint32(raw[first + np.uint64(3)]) << np.uint32(24))
     )
 
 
@@ -127,7 +131,8 @@ def fold_numerics(raw: Bytes, starts: Positions, lengths: Positions, hashes: Has
                 first += 1
             while last > first and signed(raw, start + 8 + 2 * (last - 1), 2) == 0:
                 last -= 1
-            element = np.uint64(0) - np.uint64(1)
+            # PostgreSQL takes what is no number for NULL, and gives zero a hash of its own.
+            element = np.uint64(0) - np.uint64(is_number(raw, start))
             if first < last:
                 for index in range(last - first):
                     at = start + 8 + 2 * (first + index)
@@ -151,10 +156,10 @@ def fold_marks(lengths: Positions, hashes: Hashes) -> None:
 def finish(raw: Bytes, starts: Positions, lengths: Positions, hashes: Hashes) -> None:
     """Take the hash that a field starts with, where PostgreSQL has sent one.
 
-    No hash is 0 then, which stands for a row that is not there.
+    No hash is 0 then.
     """
     for row in range(lengths.shape[0]):
         if lengths[row] >= 0:
             hashes[row] = np.uint64(signed(raw, starts[row], 8))
         elif hashes[row] == 0:
-            hashes[row] = 1
+            hashes[row] = INSTEAD_OF_0

@@ -53,6 +53,7 @@ def render_select(
     since: datetime | None = None,
     created: tuple[datetime, datetime] | None = None,
     parallel: bool = False,
+    with_values: bool = False,
 ) -> str:
     """Return the SELECT of a mapped table; its columns are the replica's, in order.
 
@@ -70,6 +71,8 @@ def render_select(
         created: read only rows whose partition column is at or after the first moment and before the second.
         parallel: PostgreSQL may use its parallel workers. For comparisons, of which few rows come; a load of all rows
             would keep several processes of the CRM busy for as long as it lasts.
+        with_values: behind the replica's columns follow, named by `value_name`, the mapped values that these may
+            differ from.
     """
     if plan.source is None or (since is not None and plan.changed_since is None):
         raise ValueError(f"{plan.table.name} has no such select")
@@ -77,8 +80,11 @@ def render_select(
     leaves_out = plan.filter is not None and since is not None
     fence = PARALLEL_FENCE if parallel else _FENCE
     source = _source(plan, mapped, _where(plan, since, created), fence, leaves_out=leaves_out)
+    outermost = _outermost(plan, mapped, extracted_at, leaves_out=leaves_out)
+    if with_values:
+        outermost += [f"c.{value_name(column)}" for column in mapped if may_differ(column)]
     return (
-        f"select\n    {_lines(_outermost(plan, mapped, extracted_at, leaves_out=leaves_out), 4)}\n"
+        f"select\n    {_lines(outermost, 4)}\n"
         f"from (\n    select\n        {_lines(_middle(plan, mapped, source), 8)}\n    from {source.relation}\n"
         f"    {fence}\n) as c"
     )

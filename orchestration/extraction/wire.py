@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from clickhouse_connect.driver.binding import quote_identifier
 
 from orchestration.extraction.canonical import Kind
 from orchestration.extraction.expressions import identifier, literal
-from orchestration.extraction.guards import exact_microseconds
+from orchestration.extraction.guards import exact_microseconds, may_differ, value_name
 from orchestration.extraction.plan import ReplicaColumn, TablePlan
 from orchestration.extraction.replica import microseconds
 from orchestration.extraction.source_catalog import SESSION_SETTINGS
@@ -102,45 +103,54 @@ def typed_query(plan: TablePlan, select: str, extracted_at: datetime) -> TypedQu
     )
 
 
+Judge = Literal["postgres", "receiver"]
+
+
 @dataclass(frozen=True, slots=True)
 class BinaryQuery:
     """What COPY sends in PostgreSQL's binary format.
 
     Attributes:
         query: for PostgreSQL; its columns are `columns`, the version where `moments` is empty, whether the row is
-            deleted or NULL, and a bytea: the 8 bytes of the row's hash and what the row cannot hold in UTF-8, or NULL
-            where there is nothing of the kind and the receiver shall compute the hash.
+            deleted or NULL, and, where PostgreSQL judges, a bytea: the 8 bytes of the row's hash and what the row
+            cannot hold in UTF-8, or NULL where there is nothing of the kind and the receiver shall compute the hash.
         columns: that are mapped, in order.
         moments: names of the columns that the version is the greatest of.
+        judge: who tells what a replica cannot hold; the values that come are those that it can hold, or all as they
+            are for the receiver to judge.
     """
 
     query: str
     columns: tuple[ReplicaColumn, ...]
     moments: tuple[str, ...]
+    judge: Judge
 
 
-def binary_query(plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
+def binary_query(plan: TablePlan, select: str, *, judge: Judge, hashed: bool) -> BinaryQuery:
     """Return how to send the rows of a SELECT of this plan.
 
     Args:
         plan: of the table.
-        select: over it, of all rows.
-        hashed: PostgreSQL shall hash every row, and not only those that hold what ClickHouse cannot.
+        select: over it, of all rows, with its values.
+        judge: who shall tell what a replica cannot hold; PostgreSQL takes a third longer for the rows if it does.
+        hashed: PostgreSQL, which must judge then, shall hash every row, and not only those with something to report.
     """
+    if hashed and judge != "postgres":
+        raise ValueError("rows that PostgreSQL hashes are judged by it")
     mapped = _mapped(plan)
     moments = _moments_of_version(plan, mapped)
-    sent = [_binary(column) for column in mapped] + ([] if moments else ["x._version"])
-    remark = "int8send(x._row_hash) || convert_to(x._not_representable, 'UTF8')"
-    # In this form PostgreSQL looks for what cannot be held once per row; in two columns it would do so twice.
-    sent += [
-        "nullif(x._deleted, false)",
-        remark if hashed else f"case x._not_representable when '' then null else {remark} end",
-    ]
-    return BinaryQuery(f"select {', '.join(sent)}\nfrom (\n{select}\n) as x", tuple(mapped), tuple(moments))
+    sent = [_binary(column, judge) for column in mapped] + ([] if moments else ["x._version"])
+    sent += ["nullif(x._deleted, false)"]
+    if judge == "postgres":
+        remark = "int8send(x._row_hash) || convert_to(x._not_representable, 'UTF8')"
+        # In this form PostgreSQL looks for what cannot be held once per row; in two columns it would do so twice.
+        sent += [remark if hashed else f"case x._not_representable when '' then null else {remark} end"]
+    return BinaryQuery(f"select {', '.join(sent)}\nfrom (\n{select}\n) as x", tuple(mapped), tuple(moments), judge)
 
 
-def _binary(column: ReplicaColumn) -> str:
-    value = f"x.{identifier(column.name)}"
+def _binary(column: ReplicaColumn, judge: Judge) -> str:
+    held = judge == "postgres" or not may_differ(column)
+    value = f"x.{identifier(column.name) if held else value_name(column)}"
     return f"({value})::numeric" if column.kind is Kind.DECIMAL else value
 
 

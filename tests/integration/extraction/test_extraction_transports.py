@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from orchestration.extraction.pull import pull_rows
 from orchestration.extraction.replica import Warehouse, staging_table
 from orchestration.extraction.source_catalog import SESSION_SETTINGS, Connection, read_source_catalog
 from orchestration.extraction.transport import choose_transport
-from orchestration.extraction.wire import BinaryQuery, binary_query
+from orchestration.extraction.wire import BinaryQuery, Judge, binary_query
 from tests.integration.extraction.bench import Bench, bench_mapping
 from tests.integration.extraction.test_extraction_values import ODD_TEXTS
 
@@ -112,18 +112,36 @@ def pull(bench: Bench, mapping: Mapping, table: str, *, full: bool = False) -> L
     return result
 
 
-def copy(bench: Bench, mapping: Mapping, table: str, *, rows_hashed_by_us: bool = True) -> LoadResult:
-    """Load a table as if it were large: in many blocks of several pieces each."""
+def copy(
+    bench: Bench, mapping: Mapping, table: str, *, judges: Sequence[Judge] = (), hashed: bool = False
+) -> LoadResult:
+    """Load a table as if it were large: in many blocks of several pieces each.
+
+    Args:
+        bench: where.
+        mapping: of the table.
+        table: to load.
+        judges: who is expected to judge its rows, one after the other; not checked where none is named.
+        hashed: PostgreSQL is expected to hash them.
+    """
+    asked: list[tuple[Judge, bool]] = []
+
+    def noted(plan: TablePlan, select: str, *, judge: Judge, hashed: bool) -> BinaryQuery:
+        asked.append((judge, hashed))
+        return binary_query(plan, select, judge=judge, hashed=hashed)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transport, "LARGE_ROWS", 0)
         patch.setattr(copy_stream, "PIECE_BYTES", 4_000)
         patch.setattr(copy_push, "PIECE_BYTES", 4_000)
         patch.setattr(copy_push, "_BLOCK_BYTES", 20_000)
-        hashed: list[bool] = []
-        patch.setattr(copy_push, "binary_query", lambda *given, **asked: note_hashed(hashed, *given, **asked))
-        result = load_table(bench.crm, bench.warehouse, mapping, table, run_id="test", full=True, transport="auto")
+        patch.setattr(copy_push, "binary_query", noted)
+        try:
+            result = load_table(bench.crm, bench.warehouse, mapping, table, run_id="test", full=True, transport="auto")
+        finally:
+            assert not judges or [judge for judge, _ in asked] == list(judges)
     if result.transport is not None:
-        assert (result.transport, hashed[-1]) == ("push", not rows_hashed_by_us)
+        assert (result.transport, asked[-1][1]) == ("push", hashed)
     return result
 
 
@@ -132,11 +150,6 @@ def load_by(way: str, bench: Bench, mapping: Mapping) -> LoadResult:
     if way == "copy":
         return copy(bench, mapping, "contacts")
     return pull(bench, mapping, "contacts") if way == "pull" else bench.load(mapping, "contacts")
-
-
-def note_hashed(noted: list[bool], plan: TablePlan, select: str, *, hashed: bool) -> BinaryQuery:
-    noted.append(hashed)
-    return binary_query(plan, select, hashed=hashed)
 
 
 def whole(bench: Bench, table: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -191,8 +204,11 @@ def values_table(crm: Connection) -> None:
     crm.execute("insert into things (id, created_at, changed_at) values (99, '1950-01-01Z', '1960-01-01Z')")
 
 
-def values_mapping(*, changed: str = "changed_at", updated: str = "changed_at", where: str = "") -> Mapping:
-    extra = ", ".join(f"w{number}: v{number}" for number in range(len(VALUES)))
+def values_mapping(
+    *, changed: str = "changed_at", updated: str = "changed_at", where: str = "", without: Collection[str] = ()
+) -> Mapping:
+    """Return a mapping of `things` with all columns but those of some types."""
+    extra = ", ".join(f"w{number}: v{number}" for number, column in enumerate(VALUES) if column not in without)
     return bench_mapping(
         f"""
   contacts:
@@ -208,21 +224,28 @@ def values_mapping(*, changed: str = "changed_at", updated: str = "changed_at", 
     )
 
 
+@pytest.mark.parametrize("judge", ["receiver", "postgres"])
 @pytest.mark.parametrize("updated", ["changed_at", "created_at"])
-def test_every_value_is_the_same_by_every_way(bench: Bench, pulled: Bench, copied: Bench, updated: str) -> None:
+def test_every_value_is_the_same_by_every_way(
+    bench: Bench, pulled: Bench, copied: Bench, updated: str, judge: Judge
+) -> None:
     """`_version` is made of a column of the replica, or of one that the replica does not have."""
     values_table(bench.crm)
-    mapping = values_mapping(updated=updated)
+    # Only PostgreSQL can tell whether a number without declared digits would be rounded.
+    without = ("numeric", "double precision", "real") if judge == "receiver" else ()
+    mapping = values_mapping(updated=updated, without=without)
     lost = bench.load(mapping, "contacts").not_representable
     assert lost == pull(pulled, mapping, "contacts").not_representable
-    assert len(lost) == (7 if updated == "changed_at" else 6)
+    assert len(lost) == (7 if judge == "postgres" else 5) - (updated == "created_at")
     assert_equal(bench, pulled, "contacts")
-    assert copy(copied, mapping, "contacts").not_representable == lost
+    assert copy(copied, mapping, "contacts", judges=[judge]).not_representable == lost
     assert_equal(bench, copied, "contacts")
     columns, rows = whole(bench, "contacts")
     assert len(rows) == max(map(len, VALUES.values())) + 2
     # Something was there to compare: each column has as many different values as were written, but for lost ones.
     for number, (column, values) in enumerate(VALUES.items()):
+        if column in without:
+            continue
         found = {row[columns.index(f"w{number}")] for row in rows} - {None}
         assert len(found) == len(values) - lost.get(f"w{number}", 0), column
     hashes = {row[columns.index("_row_hash")] for row in rows}
@@ -237,7 +260,7 @@ def test_rows_that_we_cannot_hash_are_hashed_by_postgres(bench: Bench, copied: B
     bench.load(mapping, "contacts")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copy_push, "hashes_agree", lambda connection: False)
-        copy(copied, mapping, "contacts", rows_hashed_by_us=False)
+        copy(copied, mapping, "contacts", hashed=True)
     assert_equal(bench, copied, "contacts")
     bench.crm.execute("create table numbers (id bigint, created_at timestamptz, v text)")
     bench.crm.execute("insert into numbers values (1, now(), '7'), (2, now(), null)")
@@ -246,7 +269,7 @@ def test_rows_that_we_cannot_hash_are_hashed_by_postgres(bench: Bench, copied: B
         "    extra: {v: {cast: {column: v, to: integer}}}\n"
     )
     bench.load(cast, "contacts", full=True)
-    copy(copied, cast, "contacts", rows_hashed_by_us=False)
+    copy(copied, cast, "contacts", hashed=True)
     assert_equal(bench, copied, "contacts")
 
 
@@ -321,6 +344,54 @@ def test_a_row_without_what_it_must_have_is_refused_in_the_same_words(bench: Ben
         "contacts.created_at: value infinity cannot be held and must not become empty (1 row, such as 4)",
     ):
         assert part in str(failure.value)
+
+
+def test_a_row_that_the_receiver_bars_is_refused_in_the_words_of_postgres(bench: Bench) -> None:
+    bench.crm.execute("create table things (id int, created_at timestamptz, closed_at timestamptz)")
+    bench.crm.execute("insert into things values (1, now(), 'infinity'), (2, now(), null)")
+    mapping = bench_mapping(
+        "  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n"
+        "    extra: {closed_at: closed_at}\n"
+    )
+    assert copy(bench, mapping, "contacts", judges=["receiver"]).not_representable == {"closed_at": 1}
+    before = whole(bench, "contacts")
+    # More than a block of good rows, which have been sent when the other ones come.
+    bench.crm.execute("insert into things select n, now(), now() from generate_series(3, 3000) as n")
+    bench.crm.execute("insert into things values (3001, null, null), (3002, '-infinity', null)")
+    with pytest.raises(ExtractionError) as failure:
+        copy(bench, mapping, "contacts", judges=["receiver", "postgres"])
+    assert "contacts.created_at: is empty but must not be (1 row, such as 3001)" in str(failure.value)
+    assert "contacts.created_at: value -infinity cannot be held and must not become empty (1 row, such as 3002)" in str(
+        failure.value
+    )
+    assert whole(bench, "contacts") == before
+
+
+def test_a_row_that_is_mended_before_postgres_judges_it_is_loaded(
+    bench: Bench, copied: Bench, empty_postgres: PostgresSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the receiver had sent until then is forgotten: a row of it may be gone by now."""
+    bench.crm.execute("create table things as select n as id, now() as created_at from generate_series(1, 5000) as n")
+    mapping = bench_mapping("  contacts:\n    source: public.things\n    columns: {id: id, created_at: created_at}\n")
+    lose, losses = copy_push._Encoder._lose, 0
+
+    def lose_until_barred(*given: Any) -> Any:
+        nonlocal losses
+        losses += 1
+        if losses == 30:
+            sent = copied.warehouse.rows(f"select count() from {copied.warehouse.loading('contacts')}")
+            assert sent[0][0] > 1
+            with connect_postgres(empty_postgres) as elsewhere:
+                elsewhere.execute("delete from things where id = 1")
+            raise copy_push.RowBarred
+        return lose(*given)
+
+    monkeypatch.setattr(copy_push._Encoder, "_lose", lose_until_barred)
+    # Every block is written when it comes.
+    monkeypatch.setitem(transport._NATIVE_SETTINGS, "min_insert_block_size_bytes", 0)
+    assert copy(copied, mapping, "contacts", judges=["receiver", "postgres"]).rows == 4999
+    bench.load(mapping, "contacts")
+    assert_equal(bench, copied, "contacts")
 
 
 @pytest.mark.parametrize("way", ["push", "pull", "copy"])
