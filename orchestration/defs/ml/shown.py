@@ -21,8 +21,8 @@ def run_metadata(table: str, runs: Sequence[ModelRun], plots: Sequence[Plot]) ->
         "tenants": len({run.tenant_id for run in runs}),
         "failed": sum(not run.succeeded for run in runs),
         "as_of": ", ".join(sorted({str(run.as_of) for run in runs})),
-        "seconds": MetadataValue.float(_seconds(runs)),
-        "cpu_seconds": MetadataValue.float(sum(run.computed.cpu_seconds for run in runs if run.computed)),
+        "seconds": MetadataValue.float(round(_seconds(runs), 1)),
+        "cpu_seconds": MetadataValue.float(round(sum(run.computed.cpu_seconds for run in runs if run.computed), 1)),
         "by_tenant": MetadataValue.table(_records(runs, rows), schema=_schema(runs)),
     }
     if plots:
