@@ -6,6 +6,7 @@ Texts of dashboards belong elsewhere: these pictures are for the people who run 
 from __future__ import annotations
 
 import io
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ _WORDS = {
     "sales": ("Sales, {currency}", "Продажи, {currency}"),
     "model": ("published: {model}", "опубликовано: {model}"),
     "low_history": ("short history", "короткая история"),
-    "cut": ("Forecast from {month}", "Прогноз от {month}"),
+    "cut": ("Forecast from {month}", "Прогноз · {month}"),
     "error": ("Mean error as a share of sales, less is better", "Средняя ошибка в долях продаж, меньше лучше"),
     "booked": ("Won already", "Уже выиграно"),
     "expected_open": ("Expected of open deals", "Ожидается от открытых сделок"),
@@ -61,6 +62,7 @@ _MODELS = {
 }
 _MONTHS_SHOWN = 48
 _MONTHS_NAMED = 9
+_LETTERS_OF_TITLE = 76
 _GRID = "#e6e9ed"
 _INK, _ACCENT, _PALE, _NAIVE = "#2b2f36", "#1f6fb2", "#9fc4e3", "#b35c1e"
 _CUT_COLOURS = ("#1f6fb2", "#2a9d74", "#b35c1e", "#8256a6", "#a83250")
@@ -243,7 +245,9 @@ def _by_month(history: pd.Series) -> pd.Series:
 def _figure(title: str, reader: Reader, *, height: float = 4.4, panels: int = 1) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(9, height), dpi=110, layout="constrained")
     axes = [figure.add_subplot(panels, 1, place + 1) for place in range(panels)]
-    figure.suptitle(f"{title} · {reader.name}", x=0.01, ha="left", fontsize=12.5, fontweight="bold", color=_INK)
+    # In two lines where a company's name is long.
+    title = textwrap.fill(f"{title} · {reader.name}", _LETTERS_OF_TITLE)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold", color=_INK)
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="x", color=_GRID, lw=0.8)
@@ -259,7 +263,8 @@ def _money_by_month(axes: Axes, months: pd.DatetimeIndex, reader: Reader) -> Non
     axes.grid(axis="x", visible=False)
     axes.grid(axis="y", color=_GRID, lw=0.8)
     axes.set_ylim(bottom=min(0.0, axes.dataLim.y0))
-    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    # Below the months: within the axes it would cover a high month.
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(-0.01, -0.1), ncols=4)
 
 
 def _png(figure: Figure) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from ml_assets.probability.wording import LanguageCode, number, percent
 
 _BLUE, _GRAY = "#2563ab", "#8a8f98"
 _MOST_FEATURES = 12
+_LETTERS_PER_INCH = 9
 # The share among fewer says nothing about a chance.
 _LEAST_SHOWN = 10
 
@@ -114,7 +116,7 @@ def reliability_plot(rows: pd.DataFrame, language: LanguageCode, tenant: str = "
     """
     figure = Figure(figsize=(7, 6.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    upper.set_title(_title("reliability", rows, language, tenant), fontsize=12, loc="left")
+    _put_title(figure, "reliability", rows, language, tenant)
     if rows.empty:
         return _empty(upper, lower, "nothing", figure, language)
     upper.plot([0, 1], [0, 1], color=_GRAY, linestyle=":", label=_word(language, "ideal"))
@@ -146,7 +148,7 @@ def importance_plot(rows: pd.DataFrame, language: LanguageCode, tenant: str = ""
     """PNG: the features with the largest effects; `rows` of one subject, as in `frames.IMPORTANCE_COLUMNS`."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(_title("importance", rows, language, tenant), fontsize=12, loc="left")
+    _put_title(figure, "importance", rows, language, tenant)
     if rows.empty:
         return _empty(axes, None, "not_learnt", figure, language)
     shown = rows.sort_values("share", ascending=False).head(_MOST_FEATURES).iloc[::-1]
@@ -158,6 +160,12 @@ def importance_plot(rows: pd.DataFrame, language: LanguageCode, tenant: str = ""
     axes.margins(x=0.1)
     _tidy(axes)
     return _png(figure)
+
+
+def _put_title(figure: Figure, key: str, rows: pd.DataFrame, language: LanguageCode, tenant: str) -> None:
+    """Put the title over the whole figure, in two lines where a company's name is long."""
+    title = textwrap.fill(_title(key, rows, language, tenant), int(figure.get_figwidth() * _LETTERS_PER_INCH))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
 
 
 def _title(key: str, rows: pd.DataFrame, language: LanguageCode, tenant: str) -> str:
