@@ -93,9 +93,9 @@
     {%- else -%}
         {%- set changed = ref('int_changed_slices_of_' ~ model.name) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
-            /* changed keys */ (tenant_id, {{ slice_day(day) }}, manager_id) in (
-                select tenant_id, day, manager_id from {{ changed }}
-            ) /* end of changed keys */
+            /* changed keys */ {{ is_among(
+                ['tenant_id', slice_day(day), 'manager_id'], entity_key('slices'), changed
+            ) }} /* end of changed keys */
         {%- else -%}
             true
         {%- endif -%}
@@ -112,10 +112,10 @@
     {%- else -%}
         {%- set deals, changed = ref('fct_deals'), ref('int_changed_slices_of_' ~ model.name) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
-            /* changed keys */ (tenant_id, record_id) in (
-                select tenant_id, deal_id from {{ deals }}
-                where (tenant_id, created_day, manager_id) in (select tenant_id, day, manager_id from {{ changed }})
-            ) /* end of changed keys */
+            /* changed keys */ {{ is_among(
+                ['tenant_id', 'record_id'], ['tenant_id', 'deal_id'],
+                deals ~ ' where ' ~ is_among(['tenant_id', 'created_day', 'manager_id'], entity_key('slices'), changed)
+            ) }} /* end of changed keys */
         {%- else -%}
             true
         {%- endif -%}

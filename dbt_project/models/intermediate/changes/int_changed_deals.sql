@@ -175,13 +175,13 @@ changed as (
         tenant_id,
         deal_id
     from built_entries
-    where (tenant_id, history_id) in (select rows_of_stage_history.* from rows_of_stage_history)
+    where {{ may_be_among(['tenant_id', 'history_id'], ['tenant_id', 'history_id'], 'rows_of_stage_history') }}
     union all
     select
         tenant_id,
         deal_id
     from built_owners
-    where (tenant_id, history_id) in (select rows_of_owner_history.* from rows_of_owner_history)
+    where {{ may_be_among(['tenant_id', 'history_id'], ['tenant_id', 'history_id'], 'rows_of_owner_history') }}
     union all
     -- Whether a deal is a direct one depends on its lead, and so does its source.
     select
@@ -189,8 +189,8 @@ changed as (
         deal_id
     from built_deals
     where
-        (tenant_id, lead_id) in (select new_leads.* from new_leads)
-        or (tenant_id, lead_id) in (select leads_of_changed_sources.* from leads_of_changed_sources)
+        {{ may_be_among(['tenant_id', 'lead_id'], ['tenant_id', 'lead_id'], 'new_leads') }}
+        or {{ may_be_among(['tenant_id', 'lead_id'], ['tenant_id', 'lead_id'], 'leads_of_changed_sources') }}
     union all
     select
         tenant_id,

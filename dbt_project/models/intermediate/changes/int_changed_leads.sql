@@ -75,7 +75,7 @@ changed as (
     from {{ ref('stg_crm__deals') }}
     where
         lead_id is not null
-        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+        and {{ is_among(['tenant_id', 'deal_id'], ['tenant_id', 'deal_id'], 'changed_deals') }}
     union all
     select
         tenant_id,
@@ -83,7 +83,7 @@ changed as (
     from built_deals
     where
         lead_id is not null
-        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+        and {{ is_among(['tenant_id', 'deal_id'], ['tenant_id', 'deal_id'], 'changed_deals') }}
     union all
     select
         tenant_id,
