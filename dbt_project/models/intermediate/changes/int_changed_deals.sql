@@ -1,6 +1,7 @@
 -- Grain: one row per deal that may have changed since some model of deals was last built, and one with empty ids
 -- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
 -- `slices_before` is where the reports count the deal that they were built with: found here, before its fact is built.
+-- Asked are all loaded versions, as a key too many does no harm and `final` costs more than the rest.
 {% set news = what_changed('deals') %}
 with new_stage_history as (
     select
@@ -72,8 +73,8 @@ leads_of_changed_sources as (
     select
         tenant_id,
         lead_id
-    from {{ ref('stg_crm__leads') }}
-    where (tenant_id, source_id) in (select changed_sources.* from changed_sources)
+    from {{ ref('stg_crm__lead_versions') }}
+    where {{ may_be_among(['tenant_id', 'source_id'], ['tenant_id', 'member_id'], 'changed_sources') }}
 ),
 
 changed_users as (
@@ -195,25 +196,25 @@ changed as (
     select
         tenant_id,
         deal_id
-    from {{ ref('stg_crm__deals') }}
+    from {{ ref('stg_crm__deal_versions') }}
     where
-        (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
-        or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'pipeline_id'], ['tenant_id', 'pipeline_id'], 'changed_pipelines') }}
+        or {{ may_be_among(['tenant_id', 'owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
         or tenant_id in (select changed_tenants.* from changed_tenants)
     union all
     select
         tenant_id,
         deal_id
     from built_entries
-    where (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
+    where {{ may_be_among(['tenant_id', 'pipeline_id'], ['tenant_id', 'pipeline_id'], 'changed_pipelines') }}
     union all
     select
         tenant_id,
         deal_id
     from {{ ref('stg_crm__deal_owner_history') }}
     where
-        (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
-        or (tenant_id, from_owner_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
+        or {{ may_be_among(['tenant_id', 'from_owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
     union all
     select
         tenant_id,
