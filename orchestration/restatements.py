@@ -194,9 +194,10 @@ def changed_statements(warehouse: Warehouse, mart: RestatedMart, months: str, re
         warehouse: that holds marts and log.
         mart: to compare.
         months: condition on tenant_id and month of the months that are compared whole, and so not here.
-        rebuilt: query of the records that the mart was built by, as one number each.
+        rebuilt: where the records that the mart was built by are read.
     """
-    of_others = f"{_KEY} in ({rebuilt}) and not ({months})"
+    of_rebuilt = f"record_id in (select record_id {rebuilt}) and {_KEY} in (select {_KEY} {rebuilt})"
+    same_record = _is_among(("tenant_id", "month", "record_type", "record_id"), "from written")
     written = f"""
 select * from {log_table(warehouse, "month_records")}
 where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
@@ -204,10 +205,10 @@ where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
 """
     states = f"""
 select tenant_id, month, record_type, record_id, place, contributions, true as is_now
-from ({_closed_records(warehouse, mart, of_others)})
+from ({_closed_records(warehouse, mart, of_rebuilt)})
 union all
 select tenant_id, month, record_type, record_id, place, contributions, false as is_now
-from ({_known_records(warehouse, mart, of_others)})
+from ({_known_records(warehouse, mart, of_rebuilt)})
 """
     records = f"""
 insert into {log_table(warehouse, "month_records")}
@@ -216,6 +217,8 @@ select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, anyIf(
 from ({states})
 group by tenant_id, month, record_type, record_id
 having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
+    -- Within an aggregate function, or it would be asked of every record first.
+    and not max({months})
 """
     # What the month was, less what its records were, and what they are now: of numbers of 64 bits as of figures.
     totals = f"""
@@ -231,7 +234,7 @@ with
         union all
         select tenant_id, month, mapApply((measure, figure) -> (measure, -figure), contributions) as figures,
             bitNot({_DIGEST}) + 1 as term, 0 as records_since
-        from ({_known_records(warehouse, mart, f"{_RECORD} in (select {_RECORD} from written)")})
+        from ({_known_records(warehouse, mart, same_record)})
     )
 select {format_str(mart.mart)}, tenant_id, month,
     mapFilter((measure, figure) -> figure != 0, sumMap(figures)) as totals_now,
@@ -251,9 +254,11 @@ def entries_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
     of_mart = f"where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}"
     of_batch = f"from {log_table(warehouse, 'month_records')} {of_mart}"
     # Of a month that was compared whole each record, of another one those that were found to differ.
-    compared = (
-        f"(tenant_id, month) in ({_months_of_batch(warehouse, mart)} and records_since = {{batch:UInt64}}) "
-        f"or {_RECORD} in (select {_RECORD} {of_batch})"
+    of_whole_months = f"from {log_table(warehouse, 'month_totals')} {of_mart} and records_since = {{batch:UInt64}}"
+    in_whole_months = _is_among(("tenant_id", "month"), of_whole_months)
+    changed = _is_among(
+        ("tenant_id", "month", "record_type", "record_id"),
+        f"{of_batch} and (tenant_id, month) not in (select tenant_id, month {of_whole_months})",
     )
     return f"""
 insert into {log_table(warehouse, "restatement_entries")}
@@ -269,7 +274,10 @@ with
             select tenant_id, month, record_type, record_id, place, contributions, true as is_now {of_batch}
             union all
             select tenant_id, month, record_type, record_id, place, contributions, false as is_now
-            from ({_known_records(warehouse, mart, compared)})
+            from ({_known_records(warehouse, mart, in_whole_months)})
+            union all
+            select tenant_id, month, record_type, record_id, place, contributions, false as is_now
+            from ({_known_records(warehouse, mart, changed)})
         )
         -- The first time that a tenant is seen nothing has changed, and all of its records are new.
         where tenant_id in (select tenant_id from closed)
@@ -357,8 +365,8 @@ def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) 
     """Return which months are compared whole, and which records by themselves.
 
     Months, by a condition on tenant_id and month: those that have closed since the mart was last compared; all of them
-    where nothing tells what changed, or where other figures are watched. Records, by a query of one number each: those
-    that the mart was built by since then; an empty text where there is none.
+    where nothing tells what changed, or where other figures are watched. Records, by where they are read: those that
+    the mart was built by since then; an empty text where there is none.
     """
     query = f"select max(built_until) from {log_table(warehouse, 'comparisons')} where mart = {format_str(mart.mart)}"
     rebuilt = f"from {rebuilt_records} where report = {format_str(mart.mart)} and built_at > ({query})"
@@ -384,7 +392,7 @@ def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) 
         where last.tenant_id is not null
     )
 )"""
-    return months, f"select {_KEY} {rebuilt}" if warehouse.rows(f"select count() {rebuilt}")[0][0] else ""
+    return months, rebuilt if warehouse.rows(f"select count() {rebuilt}")[0][0] else ""
 
 
 def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: int, rebuilt_records: str) -> None:
@@ -426,6 +434,15 @@ from (
 inner join ({_baselines(warehouse, mart)}) as closed on records.tenant_id = closed.tenant_id
 where records.month < closed.closed_before and notEmpty(records.contributions)
 """
+
+
+def _is_among(columns: tuple[str, ...], rows: str) -> str:
+    """Return the condition that a key is among those of rows, by hashes before texts (see is_among.sql)."""
+    key, last = ", ".join(columns), columns[-1]
+    return (
+        f"{last} in (select {last} {rows}) "
+        f"and if(cityHash64({key}) in (select cityHash64({key}) {rows}), ({key}) in (select {key} {rows}), false)"
+    )
 
 
 def _known_records(warehouse: Warehouse, mart: RestatedMart, condition: str) -> str:
@@ -510,16 +527,15 @@ def _clear_unfinished(warehouse: Warehouse, batch: int) -> None:
 
 
 def _forget_replaced_records(warehouse: Warehouse, batch: int) -> None:
-    """Delete the records that the batch replaced; nothing reads them any more, should this not come to pass."""
-    whole = f"select mart, tenant_id, month from {log_table(warehouse, 'month_totals')} where records_since = {batch}"
-    key = "mart, tenant_id, month, record_type, record_id"
-    records = f"from {log_table(warehouse, 'month_records')} where batch = {batch}"
-    # By a hash first, which costs a quarter of comparing texts.
-    condition = (
-        f"batch < {batch} and ((mart, tenant_id, month) in ({whole}) "
-        f"or (cityHash64({key}) in (select cityHash64({key}) {records}) and ({key}) in (select {key} {records})))"
-    )
-    _delete(warehouse, log_table(warehouse, "month_records"), condition)
+    """Delete the records of months that the batch recorded whole; nothing reads them any more, should this fail.
+
+    Records that were replaced one by one stay until then: they are few, and to look for them costs as much as all else.
+    """
+    months = f"select mart, tenant_id, month from {log_table(warehouse, 'month_totals')} where batch = {batch}"
+    condition = f"batch < {batch} and (mart, tenant_id, month) in ({months} and records_since = {batch})"
+    query = f"select count() from {log_table(warehouse, 'month_records')} where {condition}"
+    if warehouse.rows(query)[0][0]:
+        _delete(warehouse, log_table(warehouse, "month_records"), condition)
 
 
 def _delete(warehouse: Warehouse, table: str, condition: str) -> None:

@@ -46,11 +46,12 @@
         {% call statement('main') %}{{ get_create_table_as_sql(False, replacement, whole_sql) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}
     {% else %}
+        {%- set rows = changed_rows_of(entity, model.name) -%}
         {% do clickhouse__create_empty_table(False, replacement, whole_sql, has_contract) %}
         {% do run_query("alter table " ~ replacement ~ " attach partition all from " ~ existing) %}
         {% do run_query(
             "delete from " ~ replacement ~ " where "
-            ~ is_among(model_key(entity), entity_key(entity), changed_rows_of(entity, model.name))
+            ~ (is_slice_among('day', rows) if entity == 'slices' else is_among(entity_key(entity), entity_key(entity), rows))
         ) %}
         {% call statement('main') %}{{ clickhouse__insert_into(replacement, sql, has_contract) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}

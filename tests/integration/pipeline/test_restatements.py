@@ -248,10 +248,12 @@ def test_a_run_that_dies_neither_loses_nor_doubles_a_restatement(nights: Nights)
     assert (back.measure, back.records) == ("won_amount_base", 1)
     assert (back.value_from, back.value_to) == (Decimal(final), Decimal(1000))
     ((left_behind,),) = client.query("""
-        select count() from ops.month_records
-        where (mart, tenant_id, month, record_type, record_id, batch) not in (
-            select mart, tenant_id, month, record_type, record_id, max(batch) from ops.month_records group by all
-        )
+        select count()
+        from ops.month_records as records
+        inner join (
+            select mart, tenant_id, month, argMax(records_since, batch) as since from ops.month_totals group by all
+        ) as months using (mart, tenant_id, month)
+        where records.batch < months.since
     """).result_rows
     assert left_behind == 0
 
