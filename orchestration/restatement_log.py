@@ -80,10 +80,8 @@ def create_restatement_log(warehouse: Warehouse) -> None:
             f"create table if not exists {log_table(warehouse, table)}{warehouse.on_cluster} ({columns}) "
             f"engine = {warehouse.engine()} order by ({key})"
         )
-    warehouse.run(
-        f"alter table {log_table(warehouse, 'month_totals')}{warehouse.on_cluster} "
-        f"add column if not exists {_RECORDS_SINCE}"
-    )
+    # Said to one replica, the others take it over.
+    warehouse.run(f"alter table {log_table(warehouse, 'month_totals')} add column if not exists {_RECORDS_SINCE}")
     warehouse.run(f"""
 create view if not exists {log_table(warehouse, "restatements")}{warehouse.on_cluster} as
 select
