@@ -223,7 +223,7 @@ def _live_through(title: str, stage: _Stage, usage: UsageSampler, as_of: datetim
         warehouse,
         read_restated_marts(load_dbt_project().manifest_path),
         tenants="analytics.dim_tenants",
-        rebuilt_months="ops.rebuilt_months",
+        rebuilt_records="ops.rebuilt_records",
         run_id=title,
     )
     ended = time.time()

@@ -4,8 +4,10 @@ Every row belongs to a batch, and counts only once the batch stands in `restatem
 commits all of it, so a run that dies in between has changed nothing.
 
 - `month_baselines`: per mart and tenant, before which month all months are closed, and what was compared.
-- `month_totals`: per closed month, its figures and a digest of the records behind them, as last seen.
-- `month_records`: the records behind each closed month, as last seen.
+- `month_totals`: per closed month, its figures and a digest of the records behind them, as last seen; and since which
+  batch its records count.
+- `month_records`: the records behind each closed month. Of one record that of the last batch counts; without
+  contributions it is no longer behind the month.
 - `restatement_entries`: what changed. `restatements` is the view of it that readers use: committed entries only.
 
 `comparisons` alone belongs to no batch: up to which build of its report each mart was compared. It is written last;
@@ -23,6 +25,9 @@ FIGURE = "Decimal(38, 2)"
 
 _MONTH = "mart LowCardinality(String), tenant_id String, month Date32"
 
+# A warehouse of an older version has no such column: there each batch wrote the records of its months whole.
+_RECORDS_SINCE = "records_since UInt64 default batch"
+
 _TABLES = {
     "restatement_batches": (
         "batch UInt64, run_id String, detected_at DateTime64(6, 'UTC'), entries UInt64",
@@ -34,7 +39,7 @@ _TABLES = {
         "mart, tenant_id, batch",
     ),
     "month_totals": (
-        f"{_MONTH}, totals Map(String, {FIGURE}), digest UInt64, batch UInt64",
+        f"{_MONTH}, totals Map(String, {FIGURE}), digest UInt64, batch UInt64, {_RECORDS_SINCE}",
         "mart, tenant_id, month, batch",
     ),
     "month_records": (
@@ -62,17 +67,21 @@ def log_table(warehouse: Warehouse, table: str) -> str:
 def create_restatement_log(warehouse: Warehouse) -> None:
     """Create the tables of the log, and the view that readers use, where they are missing."""
     present = warehouse.rows(
-        "select count() from system.tables where database = {ops:String} and name in {names:Array(String)}",
+        "select (select count() from system.tables where database = {ops:String} and name in {names:Array(String)}) + "
+        "(select count() from system.columns where database = {ops:String} and table = 'month_totals' "
+        "and name = 'records_since')",
         ops=warehouse.ops,
         names=[*_TABLES, "restatements"],
     )
-    if present[0][0] > len(_TABLES):
+    if present[0][0] > len(_TABLES) + 1:
         return
     for table, (columns, key) in _TABLES.items():
         warehouse.run(
             f"create table if not exists {log_table(warehouse, table)}{warehouse.on_cluster} ({columns}) "
             f"engine = {warehouse.engine()} order by ({key})"
         )
+    # Said to one replica, the others take it over.
+    warehouse.run(f"alter table {log_table(warehouse, 'month_totals')} add column if not exists {_RECORDS_SINCE}")
     warehouse.run(f"""
 create view if not exists {log_table(warehouse, "restatements")}{warehouse.on_cluster} as
 select

@@ -1,9 +1,10 @@
 """Finds figures of closed months that changed since the last build, and logs them with the records behind the change.
 
 Which figures of a closed month ought to stand still is declared in the YAML of the record views (`restated: true` of a
-measure), and so is the place of a record within the month (`restated: true` of a dimension). Compared are the months of
-which the report was built anew since the last comparison (dbt logs them), by a digest of their records; records are
-stored only of months whose digest differs. What counts on which day belongs in the dbt models, the tables of the log in
+measure), and so is the place of a record within the month (`restated: true` of a dimension). Compared are the
+records that the report was built by since the last comparison (dbt logs them), and stored are those that differ. Where
+nothing tells which these are, and of months that have closed since, whole months are compared by a digest of their
+records, and stored whole where it differs. What counts on which day belongs in the dbt models, the tables of the log in
 `orchestration.restatement_log`.
 """
 
@@ -28,6 +29,8 @@ _DIGEST = "cityHash64(record_type, record_id, place, mapKeys(contributions), map
 # Names a record by one number: grouping by it costs a fifth of grouping by four texts. A record that has the number of
 # another comes along with it, and drops out where figures are compared.
 _RECORD = "cityHash64(tenant_id, month, record_type, record_id)"
+# The same without the month: in which months a record stood before, and stands now, is what is asked.
+_KEY = "cityHash64(tenant_id, record_type, record_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,9 @@ def read_restated_marts(manifest: Path) -> tuple[RestatedMart, ...]:
 
 
 def log_restatements(
-    warehouse: Warehouse, marts: tuple[RestatedMart, ...], *, tenants: str, rebuilt_months: str, run_id: str
+    warehouse: Warehouse, marts: tuple[RestatedMart, ...], *, tenants: str, rebuilt_records: str, run_id: str
 ) -> list[Restatement]:
-    """Compare the closed months that were built anew with what was seen last, log what changed, and remember the rest.
+    """Compare the records that were built anew with what was seen last, log what changed, and remember the rest.
 
     One writer at a time. What a run that died had begun is cleared away first; nothing of it counted.
 
@@ -91,7 +94,8 @@ def log_restatements(
         warehouse: that holds marts and log.
         marts: to compare.
         tenants: quoted name of `dim_tenants`, whose as-of day says which months are closed.
-        rebuilt_months: quoted name of the log of months that reports were built anew in, as dbt writes it.
+        rebuilt_records: quoted name of the log of records that reports were built by, as dbt writes it; what is
+            compared is deleted from it.
         run_id: of the run.
 
     Returns:
@@ -101,13 +105,14 @@ def log_restatements(
     batch = _next_batch(warehouse)
     _clear_unfinished(warehouse, batch)
     # Before anything is read: what is built from now on is compared next time.
-    built = {mart: _last_rebuilt(warehouse, mart, rebuilt_months) for mart in marts}
+    built = {mart: _last_rebuilt(warehouse, mart, rebuilt_records) for mart in marts}
     for mart in marts:
-        months = _months_to_compare(warehouse, mart, rebuilt_months)
+        months, rebuilt = _to_compare(warehouse, mart, rebuilt_records)
         for statement in (
             baseline_statement(warehouse, mart, tenants=tenants),
             totals_statement(warehouse, mart, months),
             records_statement(warehouse, mart),
+            *(changed_statements(warehouse, mart, months, rebuilt) if rebuilt else ()),
             entries_statement(warehouse, mart),
         ):
             warehouse.run(statement, settings=_SETTINGS, batch=batch)
@@ -115,7 +120,7 @@ def log_restatements(
         _commit(warehouse, batch, run_id)
         _forget_replaced_records(warehouse, batch)
     for mart, built_until in built.items():
-        _remember_comparison(warehouse, mart, built_until)
+        _remember_comparison(warehouse, mart, built_until, rebuilt_records)
     return read_batch(warehouse, batch)
 
 
@@ -144,14 +149,14 @@ def totals_statement(warehouse: Warehouse, mart: RestatedMart, months: str) -> s
     Args:
         warehouse: that holds marts and log.
         mart: to compare.
-        months: condition on tenant_id and month that the months to compare meet.
+        months: condition on tenant_id and month that the months to compare whole meet.
     """
     # Added up as columns: adding up maps takes seven times as long, half as long again for the query as a whole.
     totals = ", ".join(
         f"{format_str(name)}, sum(figures.{position})" for position, name in enumerate(mart.measures, start=1)
     )
     return f"""
-insert into {log_table(warehouse, "month_totals")}
+insert into {log_table(warehouse, "month_totals")} (mart, tenant_id, month, totals, digest, batch)
 with
     last as (select * from ({_last_totals(warehouse, mart)}) where {months}),
     present as (
@@ -173,7 +178,7 @@ having digest_now != anyIf(digest, not is_present)
 
 
 def records_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
-    """Return the insert of the records of the months that differ."""
+    """Return the insert of the records of the months that differ; before any record that is compared by itself."""
     months = f"(tenant_id, month) in ({_months_of_batch(warehouse, mart)})"
     return f"""
 insert into {log_table(warehouse, "month_records")}
@@ -182,12 +187,79 @@ from ({_closed_records(warehouse, mart, months)})
 """
 
 
+def changed_statements(warehouse: Warehouse, mart: RestatedMart, months: str, rebuilt: str) -> tuple[str, str]:
+    """Return the inserts of the records that differ of those that the mart was built by, and of their months.
+
+    Args:
+        warehouse: that holds marts and log.
+        mart: to compare.
+        months: condition on tenant_id and month of the months that are compared whole, and so not here.
+        rebuilt: where the records that the mart was built by are read.
+    """
+    of_rebuilt = f"record_id in (select record_id {rebuilt}) and {_KEY} in (select {_KEY} {rebuilt})"
+    same_record = _is_among(("tenant_id", "month", "record_type", "record_id"), "from written")
+    written = f"""
+select * from {log_table(warehouse, "month_records")}
+where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
+    and (tenant_id, month) not in ({_months_of_batch(warehouse, mart)})
+"""
+    states = f"""
+select tenant_id, month, record_type, record_id, place, contributions, true as is_now
+from ({_closed_records(warehouse, mart, of_rebuilt)})
+union all
+select tenant_id, month, record_type, record_id, place, contributions, false as is_now
+from ({_known_records(warehouse, mart, of_rebuilt)})
+"""
+    records = f"""
+insert into {log_table(warehouse, "month_records")}
+select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, anyIf(place, is_now),
+    anyIf(contributions, is_now), {{batch:UInt64}}
+from ({states})
+group by tenant_id, month, record_type, record_id
+having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
+    -- Within an aggregate function, or it would be asked of every record first.
+    and not max({months})
+"""
+    # What the month was, less what its records were, and what they are now: of numbers of 64 bits as of figures.
+    totals = f"""
+insert into {log_table(warehouse, "month_totals")}
+with
+    written as ({written}),
+    terms as (
+        select tenant_id, month, totals as figures, digest as term, records_since from ({_last_totals(warehouse, mart)})
+        where (tenant_id, month) in (select tenant_id, month from written)
+        union all
+        select tenant_id, month, contributions as figures, {_DIGEST} as term, 0 as records_since from written
+        where notEmpty(contributions)
+        union all
+        select tenant_id, month, mapApply((measure, figure) -> (measure, -figure), contributions) as figures,
+            bitNot({_DIGEST}) + 1 as term, 0 as records_since
+        from ({_known_records(warehouse, mart, same_record)})
+    )
+select {format_str(mart.mart)}, tenant_id, month,
+    mapFilter((measure, figure) -> figure != 0, sumMap(figures)) as totals_now,
+    sum(term) as digest_now, {{batch:UInt64}}, max(records_since)
+from terms
+group by tenant_id, month
+"""
+    return records, totals
+
+
 def entries_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
     """Return the insert of what changed in months that were closed before.
 
-    A measure that was not compared before has no past to differ from; neither have places. Most records of a month are
-    as they were: they are told by their digests, as adding up their figures costs far more.
+    A measure that was not compared before has no past to differ from; neither have places. Most records of a month that
+    was compared whole are as they were: they are told by their digests, as adding up their figures costs far more.
     """
+    of_mart = f"where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}"
+    of_batch = f"from {log_table(warehouse, 'month_records')} {of_mart}"
+    # Of a month that was compared whole each record, of another one those that were found to differ.
+    of_whole_months = f"from {log_table(warehouse, 'month_totals')} {of_mart} and records_since = {{batch:UInt64}}"
+    in_whole_months = _is_among(("tenant_id", "month"), of_whole_months)
+    changed = _is_among(
+        ("tenant_id", "month", "record_type", "record_id"),
+        f"{of_batch} and (tenant_id, month) not in (select tenant_id, month {of_whole_months})",
+    )
     return f"""
 insert into {log_table(warehouse, "restatement_entries")}
 with
@@ -198,16 +270,17 @@ with
         where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
     ),
     states as (
-        select tenant_id, month, record_type, record_id, place, contributions, batch = {{batch:UInt64}} as is_now
-        from {log_table(warehouse, "month_records")}
-        where
-            mart = {format_str(mart.mart)} and (tenant_id, month) in (select tenant_id, month from now)
-            -- The first time that a tenant is seen nothing has changed, and all of its records are new.
-            and tenant_id in (select tenant_id from closed)
-            and (
-                batch = {{batch:UInt64}}
-                or (tenant_id, month, batch) in (select tenant_id, month, last_batch from before)
-            )
+        select * from (
+            select tenant_id, month, record_type, record_id, place, contributions, true as is_now {of_batch}
+            union all
+            select tenant_id, month, record_type, record_id, place, contributions, false as is_now
+            from ({_known_records(warehouse, mart, in_whole_months)})
+            union all
+            select tenant_id, month, record_type, record_id, place, contributions, false as is_now
+            from ({_known_records(warehouse, mart, changed)})
+        )
+        -- The first time that a tenant is seen nothing has changed, and all of its records are new.
+        where tenant_id in (select tenant_id from closed)
     ),
     differing as (
         select {_RECORD} as record
@@ -282,47 +355,47 @@ def _restated_mart(node: Mapping[str, Any], built_by_slices: Container[str]) -> 
     )
 
 
-def _last_rebuilt(warehouse: Warehouse, mart: RestatedMart, rebuilt_months: str) -> int:
+def _last_rebuilt(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) -> int:
     """Return when the mart was last built, in microseconds since 1970; 0 where no build is on record."""
-    query = f"select max(built_at) from {rebuilt_months} where report = {format_str(mart.mart)}"
+    query = f"select max(built_at) from {rebuilt_records} where report = {format_str(mart.mart)}"
     return int(warehouse.rows(f"select toUnixTimestamp64Micro(({query}))")[0][0])
 
 
-def _months_to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_months: str) -> str:
-    """Return the condition on tenant_id and month of the months that may differ from what was seen last.
+def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) -> tuple[str, str]:
+    """Return which months are compared whole, and which records by themselves.
 
-    These are the months that the mart was built anew in since it was last compared, and those that have closed since
-    then; all of them where nothing tells, or where other figures are watched.
+    Months, by a condition on tenant_id and month: those that have closed since the mart was last compared; all of them
+    where nothing tells what changed, or where other figures are watched. Records, by where they are read: those that
+    the mart was built by since then; an empty text where there is none.
     """
     query = f"select max(built_until) from {log_table(warehouse, 'comparisons')} where mart = {format_str(mart.mart)}"
-    rebuilt = f"from {rebuilt_months} where report = {format_str(mart.mart)} and built_at > ({query})"
+    rebuilt = f"from {rebuilt_records} where report = {format_str(mart.mart)} and built_at > ({query})"
     if (
         not mart.is_built_by_slices
         or not warehouse.rows(f"select count() from ({query} having count() > 0)")[0][0]
         or warehouse.rows(f"select count() {rebuilt} and tenant_id = ''")[0][0]
     ):
-        return "true"
+        return "true", ""
     pairs = (
         f"from ({_baselines(warehouse, mart)}) as baselines "
         f"left join ({_last_baselines(warehouse, mart)}) as last on baselines.tenant_id = last.tenant_id"
     )
-    return f"""(
+    months = f"""(
     tenant_id in (
         select baselines.tenant_id {pairs}
         where last.tenant_id is null or last.measures != baselines.measures or last.places != baselines.places
     )
     or (tenant_id, month) in (
-        select tenant_id, month {rebuilt}
-        union all
         select baselines.tenant_id, addMonths(assumeNotNull(last.closed_before), number) {pairs}
         array join range(toUInt16(dateDiff('month', assumeNotNull(last.closed_before), baselines.closed_before)))
             as number
         where last.tenant_id is not null
     )
 )"""
+    return months, rebuilt if warehouse.rows(f"select count() {rebuilt}")[0][0] else ""
 
 
-def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: int) -> None:
+def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: int, rebuilt_records: str) -> None:
     table, name = log_table(warehouse, "comparisons"), format_str(mart.mart)
     known = warehouse.rows(f"select toUnixTimestamp64Micro(max(built_until)) from {table} where mart = {name}")[0][0]
     if known < built_until:
@@ -331,6 +404,10 @@ def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: 
             settings=INSERT_SETTINGS,
             built=built_until,
         )
+    # Those of the last build stay: the next one is to be later, whatever the clock says.
+    compared = f"report = {name} and built_at < fromUnixTimestamp64Micro({built_until}, 'UTC')"
+    if warehouse.rows(f"select count() from {rebuilt_records} where {compared}")[0][0]:
+        _delete(warehouse, rebuilt_records, compared)
 
 
 def _closed_records(warehouse: Warehouse, mart: RestatedMart, months: str) -> str:
@@ -339,7 +416,7 @@ def _closed_records(warehouse: Warehouse, mart: RestatedMart, months: str) -> st
     Args:
         warehouse: that holds marts and log.
         mart: whose records.
-        months: condition on tenant_id and month of the months to read.
+        months: condition on tenant_id, month, record_type and record_id of the records to read.
     """
     figures = ", ".join(f"cast({quote_identifier(name)} as {FIGURE})" for name in mart.measures)
     named = ", ".join(f"{format_str(name)}, figures.{position}" for position, name in enumerate(mart.measures, start=1))
@@ -356,6 +433,42 @@ from (
 ) as records
 inner join ({_baselines(warehouse, mart)}) as closed on records.tenant_id = closed.tenant_id
 where records.month < closed.closed_before and notEmpty(records.contributions)
+"""
+
+
+def _is_among(columns: tuple[str, ...], rows: str) -> str:
+    """Return the condition that a key is among those of rows, by hashes before texts (see is_among.sql)."""
+    key, last = ", ".join(columns), columns[-1]
+    return (
+        f"{last} in (select {last} {rows}) "
+        f"and if(cityHash64({key}) in (select cityHash64({key}) {rows}), ({key}) in (select {key} {rows}), false)"
+    )
+
+
+def _known_records(warehouse: Warehouse, mart: RestatedMart, condition: str) -> str:
+    """Return the query of the records behind closed months as the batches before this one left them.
+
+    Args:
+        warehouse: that holds marts and log.
+        mart: whose records.
+        condition: on tenant_id, month, record_type and record_id of the records to read.
+    """
+    return f"""
+select tenant_id, month, record_type, record_id, tupleElement(state, 1) as place,
+    tupleElement(state, 2) as contributions
+from (
+    select known.tenant_id as tenant_id, known.month as month, known.record_type as record_type,
+        known.record_id as record_id, argMax((known.place, known.contributions), known.batch) as state
+    from (
+        select * from {log_table(warehouse, "month_records")}
+        where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} and ({condition})
+    ) as known
+    inner join ({_last_totals(warehouse, mart)}) as months
+        on known.tenant_id = months.tenant_id and known.month = months.month
+    where known.batch >= months.records_since
+    group by known.tenant_id, known.month, known.record_type, known.record_id
+)
+where notEmpty(contributions)
 """
 
 
@@ -376,7 +489,7 @@ def _baselines(warehouse: Warehouse, mart: RestatedMart, batches: Literal["<", "
 def _last_totals(warehouse: Warehouse, mart: RestatedMart) -> str:
     return (
         f"select tenant_id, month, argMax(totals, batch) as totals, argMax(digest, batch) as digest, "
-        f"max(batch) as last_batch from {log_table(warehouse, 'month_totals')} "
+        f"argMax(records_since, batch) as records_since from {log_table(warehouse, 'month_totals')} "
         f"where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} group by tenant_id, month"
     )
 
@@ -410,22 +523,23 @@ def _clear_unfinished(warehouse: Warehouse, batch: int) -> None:
     """Delete what an earlier run wrote under this batch's number without committing it."""
     for table in staged_tables():
         if _has_rows(warehouse, table, batch):
-            _delete(warehouse, table, f"batch = {batch}")
+            _delete(warehouse, log_table(warehouse, table), f"batch = {batch}")
 
 
 def _forget_replaced_records(warehouse: Warehouse, batch: int) -> None:
-    """Delete the records that the batch replaced; nothing reads them any more, should this not come to pass."""
+    """Delete the records of months that the batch recorded whole; nothing reads them any more, should this fail.
+
+    Records that were replaced one by one stay until then: they are few, and to look for them costs as much as all else.
+    """
     months = f"select mart, tenant_id, month from {log_table(warehouse, 'month_totals')} where batch = {batch}"
-    condition = f"batch < {batch} and (mart, tenant_id, month) in ({months})"
+    condition = f"batch < {batch} and (mart, tenant_id, month) in ({months} and records_since = {batch})"
     query = f"select count() from {log_table(warehouse, 'month_records')} where {condition}"
     if warehouse.rows(query)[0][0]:
-        _delete(warehouse, "month_records", condition)
+        _delete(warehouse, log_table(warehouse, "month_records"), condition)
 
 
 def _delete(warehouse: Warehouse, table: str, condition: str) -> None:
-    warehouse.run(
-        f"delete from {log_table(warehouse, table)} where {condition}", settings={"lightweight_deletes_sync": 2}
-    )
+    warehouse.run(f"delete from {table} where {condition}", settings={"lightweight_deletes_sync": 2})
 
 
 def _commit(warehouse: Warehouse, batch: int, run_id: str) -> None:

@@ -34,6 +34,11 @@ def only_changed_history(history: str, alias: str) -> str:
     return "true"
 
 
+def only_joined_to(columns: list[str], rows: str) -> str:
+    """Return the condition of a whole build."""
+    return "true"
+
+
 def only_changed_slices(day: str = "day") -> str:
     """Return the condition of a whole build."""
     return "true"

@@ -4,15 +4,15 @@
   `read_until` holds, per source table, the boundary of the last load that the build has seen (`until <table>`) and when that
   load was finished (`load <table>`), both in microseconds since 1970, and the number of the last change of a member (`members`).
 
-  Beside it `ops.rebuilt_months`: when a report last built rows of a month anew; a whole build stands under the empty tenant. The
-  restatement log compares no other months.
+  Beside it `ops.rebuilt_records`: by which records a report was built, and when; a whole build stands under the empty tenant. The
+  restatement log compares no other records, and forgets those that it has compared.
 -#}
 {% macro model_builds() -%}
     {{ return(generate_schema_name('ops', none) ~ '.model_builds') }}
 {%- endmacro %}
 
-{% macro rebuilt_months() -%}
-    {{ return(generate_schema_name('ops', none) ~ '.rebuilt_months') }}
+{% macro rebuilt_records() -%}
+    {{ return(generate_schema_name('ops', none) ~ '.rebuilt_records') }}
 {%- endmacro %}
 
 {#- Creates both logs; a hook at the start of each run. -#}
@@ -25,10 +25,18 @@
             ~ "invocation_id String) engine = " ~ ('Replicated' if on_each_replica() else '') ~ "MergeTree order by (relation, built_at)"
         ) -%}
         {%- do run_query(
-            "create table if not exists " ~ rebuilt_months() ~ on_each_replica() ~ " (report LowCardinality(String), tenant_id String, "
-            ~ "month Date32, built_at DateTime64(6, 'UTC')) engine = " ~ ('Replicated' if on_each_replica() else '')
-            ~ "ReplacingMergeTree(built_at) order by (report, tenant_id, month)"
+            "create table if not exists " ~ rebuilt_records() ~ on_each_replica() ~ " (report LowCardinality(String), tenant_id String, "
+            ~ "record_type LowCardinality(String), record_id String, built_at DateTime64(6, 'UTC')) engine = "
+            ~ ('Replicated' if on_each_replica() else '') ~ "MergeTree order by (report, built_at, tenant_id)"
         ) -%}
+        {#- A warehouse of an older version logged months: whatever of them was not compared yet, everything is compared once. -#}
+        {%- set months = adapter.get_relation(database=none, schema=generate_schema_name('ops', none), identifier='rebuilt_months') -%}
+        {%- if months is not none -%}
+            {%- do run_query(
+                "insert into " ~ rebuilt_records() ~ " select distinct report, '', '', '', now64(6, 'UTC') from " ~ months
+            ) -%}
+            {%- do run_query("drop table " ~ months ~ on_each_replica() ~ " sync") -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -36,22 +44,29 @@
 {% macro log_build(relation, definition, reason) -%}
     {#- The keys of a try may not be there, and nothing follows it. -#}
     {%- if target.name == 'dev' %}{{ return('') }}{% endif -%}
-    {%- if entity_of(model) == 'slices' %}{% do log_rebuilt_months(model.name, reason) %}{% endif -%}
+    {%- if entity_of(model) == 'slices' %}{% do log_rebuilt_records(model.name, reason) %}{% endif -%}
     {%- do log_read(relation, followed_by(model).entities, definition, reason) -%}
 {%- endmacro %}
 
-{#- Logs the months of which a report's rows were built anew; before log_read, so that what is done again is logged again. -#}
-{% macro log_rebuilt_months(report, reason) -%}
-    {%- set months -%}
-        {%- if reason -%}
-            select '' as tenant_id, toDate32('1900-01-01') as month
-        {%- else -%}
-            select distinct tenant_id, {{ first_of_month('day') }} as month from {{ changed_keys_relation('slices_of_' ~ report) }}
-        {%- endif -%}
-    {%- endset -%}
+{#-
+  Logs the records that a report was built by; before log_read, so that what is done again is logged again.
+
+  These are the changed keys of all entities that the report follows: no other record can count differently than before.
+-#}
+{% macro log_rebuilt_records(report, reason) -%}
+    {%- set records = [] -%}
+    {%- for entity in ([] if reason else followed_by(model).entities) -%}
+        {%- set tenant, id = entity_key(entity) -%}
+        {%- do records.append(
+            "select tenant_id, '" ~ {'deals': 'deal', 'leads': 'lead', 'activities': 'activity'}[entity] ~ "' as record_type, " ~ id
+            ~ " as record_id from " ~ changed_rows_of(entity, report)
+        ) -%}
+    {%- endfor -%}
+    {%- if reason -%}{%- do records.append("select '' as tenant_id, '' as record_type, '' as record_id") -%}{%- endif -%}
     {%- do run_query(
-        "insert into " ~ rebuilt_months() ~ " select '" ~ report ~ "', tenant_id, month, greatest(now64(6, 'UTC'), (select max(built_at) "
-        ~ "+ toIntervalMicrosecond(1) from " ~ rebuilt_months() ~ " where report = '" ~ report ~ "')) from (" ~ months ~ ")"
+        "insert into " ~ rebuilt_records() ~ " select '" ~ report ~ "', tenant_id, record_type, record_id, greatest(now64(6, 'UTC'), "
+        ~ "(select max(built_at) + toIntervalMicrosecond(1) from " ~ rebuilt_records() ~ " where report = '" ~ report ~ "')) from ("
+        ~ records | join(' union all ') ~ ")"
     ) -%}
 {%- endmacro %}
 

@@ -46,10 +46,12 @@
         {% call statement('main') %}{{ get_create_table_as_sql(False, replacement, whole_sql) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}
     {% else %}
+        {%- set rows = changed_rows_of(entity, model.name) -%}
         {% do clickhouse__create_empty_table(False, replacement, whole_sql, has_contract) %}
         {% do run_query("alter table " ~ replacement ~ " attach partition all from " ~ existing) %}
         {% do run_query(
-            "delete from " ~ replacement ~ " where (" ~ model_key(entity) | join(', ') ~ ") in (" ~ changed_keys_of(entity, model.name) ~ ")"
+            "delete from " ~ replacement ~ " where "
+            ~ (is_slice_among('day', rows) if entity == 'slices' else is_among(entity_key(entity), entity_key(entity), rows))
         ) %}
         {% call statement('main') %}{{ clickhouse__insert_into(replacement, sql, has_contract) }}{% endcall %}
         {% do exchange_tables_atomic(replacement, existing) %}
@@ -84,7 +86,7 @@
     ).rows[0][0] -%}
         {{ return('a model above was built whole') }}
     {%- endif -%}
-    {%- set changed = run_query("select count() from (" ~ changed_keys_of(entity, model.name) ~ ")").rows[0][0] -%}
+    {%- set changed = run_query("select count() from " ~ changed_rows_of(entity, model.name)).rows[0][0] -%}
     {#- A key has fewer than a hundred rows on average, so these are few; to count the keys would be to read them all. -#}
     {%- if changed * 300 < run_query(
         "select sum(total_rows) from system.tables where database = '" ~ this.schema ~ "' and name = '" ~ this.identifier ~ "'"
@@ -115,7 +117,7 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {#- The contract holds the types of the table, which the clone of a table of other types could not take over. -#}
-    {%- set table = [config.get('order_by'), config.get('engine'), model.contract.checksum] -%}
+    {#- The contract holds the types of the table; of other types or partitions the clone could not take over its parts. -#}
+    {%- set table = [config.get('order_by'), config.get('partition_by'), config.get('engine'), model.contract.checksum] | select -%}
     {{ return(local_md5(whole_sql ~ table | join(' ') ~ files | sort | join(' '))) }}
 {% endmacro %}

@@ -10,9 +10,7 @@
     {%- else -%}
         {%- set changed = ref('int_changed_' ~ entity) -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
-            /* changed keys */ ({{ columns | join(', ') }}) in (
-                select {{ entity_key(entity) | join(', ') }} from {{ changed }} where is_new
-            ) /* end of changed keys */
+            /* changed keys */ {{ is_among(columns, entity_key(entity), changed ~ ' where is_new') }} /* end of changed keys */
         {%- else -%}
             true
         {%- endif -%}
@@ -31,13 +29,28 @@
     {%- else -%}
         {%- set versions, changed = ref('stg_crm__' ~ history ~ '_versions'), ref('int_changed_deals') -%}
         {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
-            /* changed keys */ ({{ alias }}.tenant_id, {{ alias }}.history_id) in (
-                select tenant_id, history_id from {{ versions }}
-                where (tenant_id, deal_id) in (select tenant_id, deal_id from {{ changed }} where is_new)
-            ) /* end of changed keys */
+            {%- set key = entity_key('deals') %}
+            /* changed keys */ {{ is_among(
+                [alias ~ '.tenant_id', alias ~ '.history_id'], ['tenant_id', 'history_id'],
+                versions ~ ' where ' ~ is_among(key, key, changed ~ ' where is_new')
+            ) }} /* end of changed keys */
         {%- else -%}
             true
         {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+  The condition that limits an input to the keys of another one that `only_changed` has limited, where a join will ask for the
+  key again: the input follows another entity than the model, and without it the join would hold all of it in memory.
+
+  Args: `columns`, the names of the key in both; `rows`, the other input.
+-#}
+{% macro only_joined_to(columns, rows) -%}
+    {%- if model.resource_type != 'unit_test' and flags.WHICH in ['run', 'build', 'retry'] -%}
+        /* changed keys */ {{ may_be_among(columns, columns, rows) }} /* end of changed keys */
+    {%- else -%}
+        true
     {%- endif -%}
 {%- endmacro %}
 
@@ -61,11 +74,10 @@
     {{ return(['tenant_id', slice_day('day'), 'manager_id'] if entity == 'slices' else entity_key(entity)) }}
 {%- endmacro %}
 
-{#- Returns the query of the keys that a model is built by: of its entity, or for a report its slices. Args: `name`, of the model. -#}
-{% macro changed_keys_of(entity, name) -%}
-    {%- set list = entity ~ '_of_' ~ name if entity == 'slices' else entity -%}
-    {%- set keys = 'select ' ~ entity_key(entity) | join(', ') ~ ' from ' ~ changed_keys_relation(list) -%}
-    {{ return(keys if entity == 'slices' else keys ~ ' where is_new') }}
+{#- Returns where the keys that a model is built by are read: the list of its entity, or for a report of its slices. Args: `name`, of the model. -#}
+{% macro changed_rows_of(entity, name) -%}
+    {%- if entity == 'slices' -%}{{ return(changed_keys_relation('slices_of_' ~ name) | string) }}{%- endif -%}
+    {{ return(changed_keys_relation(entity) ~ ' where is_new') }}
 {%- endmacro %}
 
 {#- Returns the entity whose list of changed keys a model is built by: reports are built by slices. -#}

@@ -69,15 +69,13 @@
     ).rows[0][0] -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set key = entity_key(entity) | join(', ') -%}
-    {%- set keys = 'select ' ~ key ~ ' from ' ~ changed -%}
+    {%- set is_changed = is_among(entity_key(entity), entity_key(entity), changed) -%}
     {%- if history -%}
         {#- By the ids of its rows: a row of a changed deal may have a twin under another one. -#}
-        {{ return(
-            '(tenant_id, history_id) in (select tenant_id, history_id from ' ~ versions ~ ' where (' ~ key ~ ') in (' ~ keys ~ '))'
-        ) }}
+        {%- set id = ['tenant_id', 'history_id'] -%}
+        {{ return(is_among(id, id, versions ~ ' where ' ~ is_changed)) }}
     {%- endif -%}
-    {{ return('(' ~ key ~ ') in (' ~ keys ~ ')') }}
+    {{ return(is_changed) }}
 {%- endmacro %}
 
 {#- Logs, at the end of a run, the entities of which all these tests passed. -#}

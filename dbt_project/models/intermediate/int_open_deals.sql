@@ -18,7 +18,7 @@ touches as (
         countIf(activities.is_overdue_task) as overdue_tasks
     from {{ ref('fct_activities') }} as activities
     inner join {{ ref('dim_tenants') }} as tenants on activities.tenant_id = tenants.tenant_id
-    where (activities.tenant_id, activities.deal_id) in (select open_deals.* from open_deals)
+    where {{ may_be_among(['activities.tenant_id', 'activities.deal_id'], ['tenant_id', 'deal_id'], 'open_deals') }}
     group by tenant_id, deal_id
 ),
 

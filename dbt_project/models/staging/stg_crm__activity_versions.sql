@@ -2,6 +2,7 @@
 select
     tenant_id,
     id as activity_id,
+    assignee_user_id,
     status as activity_status,
     coalesce(completed_at, updated_at) as finished_at,
     _extracted_at as loaded_at,

@@ -2,6 +2,9 @@
 select
     tenant_id,
     id as deal_id,
+    pipeline_id,
+    owner_user_id,
+    lead_id,
     created_at,
     closed_at,
     closed_on,

@@ -2,6 +2,8 @@
 select
     tenant_id,
     id as lead_id,
+    source_id,
+    owner_user_id,
     is_duplicate,
     created_at,
     _extracted_at as loaded_at,

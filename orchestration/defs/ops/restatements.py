@@ -57,7 +57,7 @@ def restatements(context: AssetExecutionContext, pipeline: PipelineResource) -> 
             session.warehouse,
             read_restated_marts(_manifest),
             tenants="analytics.dim_tenants",
-            rebuilt_months="ops.rebuilt_months",
+            rebuilt_records="ops.rebuilt_records",
             run_id=context.run_id,
         )
     return MaterializeResult(

@@ -347,6 +347,30 @@ def test_a_model_that_was_a_view_becomes_a_table(company: ChangingCompany) -> No
     client.command(f"drop table {before}")
 
 
+def test_after_an_older_version_that_logged_months_everything_is_compared_once(company: ChangingCompany) -> None:
+    client = company.warehouse.client
+
+    def built() -> tuple[int, bool]:
+        """Build anything; return how many builds of the report count as whole, and whether months are logged."""
+        build(company.access, company.folder, TODAY + timedelta(days=5), "--select", "fct_deal_outcomes")
+        query = (
+            "select countIf(report = 'sales_by_month' and tenant_id = '' and record_id = ''), "
+            "(select count() > 0 from system.tables where database = 'ops' and name = 'rebuilt_months') "
+            "from ops.rebuilt_records"
+        )
+        return tuple(client.query(query).result_rows[0])
+
+    before, is_old = built()
+    assert not is_old
+    client.command(
+        "create table ops.rebuilt_months (report LowCardinality(String), tenant_id String, month Date32, "
+        "built_at DateTime64(6, 'UTC')) engine = ReplacingMergeTree(built_at) order by (report, tenant_id, month)"
+    )
+    client.command("insert into ops.rebuilt_months select 'sales_by_month', 'acme', '2026-01-01', now64(6, 'UTC')")
+    assert built() == (before + 1, False)
+    assert built() == (before + 1, False)
+
+
 # What stands between the activities of the CRM and their report.
 OF_ACTIVITIES = ("--select", "stg_crm__activities", "int_member_changes", "int_changed_activities", "fct_activities",
     "int_changed_slices_of_manager_activity", "manager_activity")  # fmt: skip

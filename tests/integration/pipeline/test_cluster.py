@@ -98,7 +98,7 @@ def nights(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory)
 def _write_logs(warehouse: Warehouse) -> None:
     marts = read_restated_marts(load_dbt_project().manifest_path)
     log_restatements(
-        warehouse, marts, tenants="analytics.dim_tenants", rebuilt_months="ops.rebuilt_months", run_id="test"
+        warehouse, marts, tenants="analytics.dim_tenants", rebuilt_records="ops.rebuilt_records", run_id="test"
     )
     keep_production_state(warehouse.client, ProductionState("{}", TODAY, TODAY), cluster=warehouse.cluster)
     create_row_counts(warehouse)

@@ -22,7 +22,7 @@ from tests.integration.pipeline.conftest import Company, create_database
 STAGES = {"new": (10, "open"), "signed": (20, "won"), "lost": (30, "lost")}
 MARTS = read_restated_marts(load_dbt_project().manifest_path)
 CLOSED_BEFORE = "2026-06-01"
-BUILT = {"tenants": "analytics.dim_tenants", "rebuilt_months": "ops.rebuilt_months"}
+BUILT = {"tenants": "analytics.dim_tenants", "rebuilt_records": "ops.rebuilt_records"}
 
 Sums = dict[tuple[str, str, str, str], Decimal]
 Logged = tuple[str, str, str, Decimal, Decimal, tuple[tuple[str, Decimal, Decimal, str], ...]]
@@ -248,9 +248,12 @@ def test_a_run_that_dies_neither_loses_nor_doubles_a_restatement(nights: Nights)
     assert (back.measure, back.records) == ("won_amount_base", 1)
     assert (back.value_from, back.value_to) == (Decimal(final), Decimal(1000))
     ((left_behind,),) = client.query("""
-        select count() from ops.month_records
-        where (mart, tenant_id, month, batch) not in
-            (select mart, tenant_id, month, max(batch) from ops.month_totals group by mart, tenant_id, month)
+        select count()
+        from ops.month_records as records
+        inner join (
+            select mart, tenant_id, month, argMax(records_since, batch) as since from ops.month_totals group by all
+        ) as months using (mart, tenant_id, month)
+        where records.batch < months.since
     """).result_rows
     assert left_behind == 0
 
@@ -279,7 +282,7 @@ def test_a_figure_that_is_watched_from_now_on_has_no_past(nights: Nights) -> Non
     assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(1))
 
 
-def test_only_months_that_were_built_anew_are_compared(nights: Nights) -> None:
+def test_only_records_that_were_built_anew_are_compared(nights: Nights) -> None:
     warehouse, kept = Warehouse(nights.client), nights.ids["kept"]
     restate(warehouse)
     reprice(nights.client, kept, 1500)
@@ -287,10 +290,55 @@ def test_only_months_that_were_built_anew_are_compared(nights: Nights) -> None:
     assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(499))
     set_amount(nights.client, kept, 1600)
     assert restate(warehouse) == []
-    # A whole build tells no months: all are compared.
-    nights.client.command("insert into ops.rebuilt_months values ('sales_by_month', '', '1900-01-01', now64(6, 'UTC'))")
+    # A whole build tells no records: all are compared.
+    nights.client.command("insert into ops.rebuilt_records values ('sales_by_month', '', '', '', now64(6, 'UTC'))")
     (found,) = restate(warehouse)
     assert (found.measure, found.value_to - found.value_from) == ("won_amount_base", Decimal(100))
+    # Of the other months it found what had been added up record by record.
+    months = nights.client.query(
+        "select distinct mart, toString(month) from ops.month_totals "
+        "where batch = (select max(batch) from ops.month_totals)"
+    ).result_rows
+    assert months == [("sales_by_month", "2026-03-01")]
+
+
+def test_a_record_that_moves_to_another_closed_month_leaves_one_and_enters_the_other(nights: Nights) -> None:
+    warehouse, moved = Warehouse(nights.client), nights.ids["repriced"]
+    restate(warehouse)
+    for day in ("2026-02-05", "2026-04-05"):
+        before = month_sums(nights.client)
+        rebuild(nights.client, moved)
+        nights.client.command(
+            "alter table analytics.fct_deals update closed_day = {day:Date32} where deal_id = {id:String}",
+            parameters={"day": day, "id": str(moved)},
+            settings={"mutations_sync": 2},
+        )
+        found = {
+            (entry.month.isoformat(), entry.measure): entry.value_to - entry.value_from for entry in restate(warehouse)
+        }
+        sign = -1 if day == "2026-02-05" else 1
+        assert found == {
+            ("2026-04-01", "won_deals"): sign, ("2026-04-01", "won_amount_base"): 350 * sign,
+            ("2026-02-01", "won_deals"): -sign, ("2026-02-01", "won_amount_base"): -350 * sign,
+        }  # fmt: skip
+    assert before != {}
+    assert restate(warehouse) == []
+
+
+def test_a_log_of_an_older_version_goes_on(nights: Nights) -> None:
+    """Then each batch held the records of its months whole, and nothing said so."""
+    warehouse, client, kept = Warehouse(nights.client), nights.client, nights.ids["kept"]
+    # As that version would have left it: of all months all records, under the batch of their totals.
+    for table in ("month_baselines", "month_totals", "month_records", "comparisons"):
+        client.command(f"truncate table ops.{table}")
+    assert restate(warehouse) == []
+    client.command("alter table ops.month_totals drop column records_since")
+    reprice(client, kept, 1700)
+    (found,) = restate(warehouse)
+    assert (found.measure, found.records) == ("won_amount_base", 1)
+    reprice(client, kept, 1600)
+    (back,) = restate(warehouse)
+    assert (back.value_from, back.value_to) == (found.value_to, found.value_from)
 
 
 def restate(warehouse: Warehouse) -> list[Restatement]:
@@ -298,10 +346,15 @@ def restate(warehouse: Warehouse) -> list[Restatement]:
 
 
 def reprice(client: Client, deal_id: int, amount: int) -> None:
-    """Give a deal another amount, as a build would, which logs the month."""
+    """Give a deal another amount, as a build would, which logs the record."""
     set_amount(client, deal_id, amount)
+    rebuild(client, deal_id)
+
+
+def rebuild(client: Client, deal_id: int) -> None:
+    """Log that a deal was built anew."""
     client.command(
-        "insert into ops.rebuilt_months select 'sales_by_month', tenant_id, month, now64(6, 'UTC') "
+        "insert into ops.rebuilt_records select 'sales_by_month', tenant_id, record_type, record_id, now64(6, 'UTC') "
         "from analytics.sales_by_month_records where record_id = {id:String}",
         parameters={"id": str(deal_id)},
     )

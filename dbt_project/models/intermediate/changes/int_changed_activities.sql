@@ -1,6 +1,7 @@
 -- Grain: one row per activity that may have changed since its fact was last built, and one with empty ids that tells
 -- how far the sources were read to find them: the only one where the fact will be built whole. `slices_before` is where
 -- the reports count the activity that they were built with: found here, before its fact is built.
+-- Asked are all loaded versions, as a key too many does no harm and `final` costs more than the rest.
 {% set news = what_changed('activities') %}
 with members as (
     select
@@ -55,9 +56,9 @@ changed as (
     select
         tenant_id,
         activity_id
-    from {{ ref('stg_crm__activities') }}
+    from {{ ref('stg_crm__activity_versions') }}
     where
-        (tenant_id, assignee_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'assignee_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
         or tenant_id in (select changed_tenants.* from changed_tenants)
     union all
     -- What time alone changes: tasks that became overdue.

@@ -1,6 +1,7 @@
 -- Grain: one row per deal that may have changed since some model of deals was last built, and one with empty ids
 -- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
 -- `slices_before` is where the reports count the deal that they were built with: found here, before its fact is built.
+-- Asked are all loaded versions, as a key too many does no harm and `final` costs more than the rest.
 {% set news = what_changed('deals') %}
 with new_stage_history as (
     select
@@ -72,8 +73,8 @@ leads_of_changed_sources as (
     select
         tenant_id,
         lead_id
-    from {{ ref('stg_crm__leads') }}
-    where (tenant_id, source_id) in (select changed_sources.* from changed_sources)
+    from {{ ref('stg_crm__lead_versions') }}
+    where {{ may_be_among(['tenant_id', 'source_id'], ['tenant_id', 'member_id'], 'changed_sources') }}
 ),
 
 changed_users as (
@@ -175,13 +176,13 @@ changed as (
         tenant_id,
         deal_id
     from built_entries
-    where (tenant_id, history_id) in (select rows_of_stage_history.* from rows_of_stage_history)
+    where {{ may_be_among(['tenant_id', 'history_id'], ['tenant_id', 'history_id'], 'rows_of_stage_history') }}
     union all
     select
         tenant_id,
         deal_id
     from built_owners
-    where (tenant_id, history_id) in (select rows_of_owner_history.* from rows_of_owner_history)
+    where {{ may_be_among(['tenant_id', 'history_id'], ['tenant_id', 'history_id'], 'rows_of_owner_history') }}
     union all
     -- Whether a deal is a direct one depends on its lead, and so does its source.
     select
@@ -189,31 +190,31 @@ changed as (
         deal_id
     from built_deals
     where
-        (tenant_id, lead_id) in (select new_leads.* from new_leads)
-        or (tenant_id, lead_id) in (select leads_of_changed_sources.* from leads_of_changed_sources)
+        {{ may_be_among(['tenant_id', 'lead_id'], ['tenant_id', 'lead_id'], 'new_leads') }}
+        or {{ may_be_among(['tenant_id', 'lead_id'], ['tenant_id', 'lead_id'], 'leads_of_changed_sources') }}
     union all
     select
         tenant_id,
         deal_id
-    from {{ ref('stg_crm__deals') }}
+    from {{ ref('stg_crm__deal_versions') }}
     where
-        (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
-        or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'pipeline_id'], ['tenant_id', 'pipeline_id'], 'changed_pipelines') }}
+        or {{ may_be_among(['tenant_id', 'owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
         or tenant_id in (select changed_tenants.* from changed_tenants)
     union all
     select
         tenant_id,
         deal_id
     from built_entries
-    where (tenant_id, pipeline_id) in (select changed_pipelines.* from changed_pipelines)
+    where {{ may_be_among(['tenant_id', 'pipeline_id'], ['tenant_id', 'pipeline_id'], 'changed_pipelines') }}
     union all
     select
         tenant_id,
         deal_id
     from {{ ref('stg_crm__deal_owner_history') }}
     where
-        (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
-        or (tenant_id, from_owner_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
+        or {{ may_be_among(['tenant_id', 'from_owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
     union all
     select
         tenant_id,

@@ -1,6 +1,7 @@
 -- Grain: one row per lead that may have changed since some model of leads was last built, and one with empty ids
 -- that tells how far the sources were read to find them: the only one where all of these models will be built whole.
 -- `slices_before` is where the reports count the lead that they were built with: found here, before its fact is built.
+-- Asked are all loaded versions, as a key too many does no harm and `final` costs more than the rest.
 {% set news = what_changed('leads') %}
 with members as (
     select
@@ -72,10 +73,10 @@ changed as (
     select
         tenant_id,
         assumeNotNull(lead_id) as lead_id
-    from {{ ref('stg_crm__deals') }}
+    from {{ ref('stg_crm__deal_versions') }}
     where
         lead_id is not null
-        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+        and {{ is_among(['tenant_id', 'deal_id'], ['tenant_id', 'deal_id'], 'changed_deals') }}
     union all
     select
         tenant_id,
@@ -83,15 +84,15 @@ changed as (
     from built_deals
     where
         lead_id is not null
-        and (tenant_id, deal_id) in (select changed_deals.* from changed_deals)
+        and {{ is_among(['tenant_id', 'deal_id'], ['tenant_id', 'deal_id'], 'changed_deals') }}
     union all
     select
         tenant_id,
         lead_id
-    from {{ ref('stg_crm__leads') }}
+    from {{ ref('stg_crm__lead_versions') }}
     where
-        (tenant_id, source_id) in (select changed_sources.* from changed_sources)
-        or (tenant_id, owner_user_id) in (select changed_users.* from changed_users)
+        {{ may_be_among(['tenant_id', 'source_id'], ['tenant_id', 'member_id'], 'changed_sources') }}
+        or {{ may_be_among(['tenant_id', 'owner_user_id'], ['tenant_id', 'member_id'], 'changed_users') }}
         or tenant_id in (select changed_tenants.* from changed_tenants)
 ),
 

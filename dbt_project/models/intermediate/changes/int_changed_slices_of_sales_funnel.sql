@@ -17,7 +17,7 @@ changed as (
         created_day as day,
         manager_id
     from {{ ref('fct_deals') }}
-    where (tenant_id, deal_id) in (select lasting_visits.* from lasting_visits)
+    where {{ is_among(['tenant_id', 'deal_id'], ['tenant_id', 'deal_id'], 'lasting_visits') }}
     union all
     {{ slices_of_other_zero_rows(
         'sales_funnel', zero_rows_of_sales_funnel(),

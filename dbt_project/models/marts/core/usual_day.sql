@@ -13,6 +13,12 @@ with days as (
         and dates.day >= tenants.first_day
 ),
 
+-- A bound that is the same for all tenants, by which the facts are read; each tenant's own is asked for after that.
+bounds as (
+    select min(as_of_day) - 56 as first_day
+    from {{ ref('dim_tenants') }}
+),
+
 events as (
     select
         leads.tenant_id as tenant_id,
@@ -25,7 +31,10 @@ events as (
         0 as completed_activities
     from {{ ref('fct_leads') }} as leads
     inner join {{ ref('dim_tenants') }} as tenants on leads.tenant_id = tenants.tenant_id
-    where not leads.is_duplicate and leads.created_day >= tenants.as_of_day - 56
+    where
+        not leads.is_duplicate
+        and leads.created_day >= tenants.as_of_day - 56
+        and leads.created_day >= (select bounds.first_day from bounds)
     union all
     select
         deals.tenant_id as tenant_id,
@@ -38,7 +47,9 @@ events as (
         0 as completed_activities
     from {{ ref('fct_deals') }} as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    where deals.created_day >= tenants.as_of_day - 56
+    where
+        deals.created_day >= tenants.as_of_day - 56
+        and deals.created_day >= (select bounds.first_day from bounds)
     union all
     select
         deals.tenant_id as tenant_id,
@@ -52,7 +63,10 @@ events as (
         0 as completed_activities
     from {{ ref('fct_deals') }} as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
-    where deals.outcome = 'won' and deals.closed_day >= tenants.as_of_day - 56
+    where
+        deals.outcome = 'won'
+        and deals.closed_day >= tenants.as_of_day - 56
+        and deals.closed_day >= (select bounds.first_day from bounds)
     union all
     select
         activities.tenant_id as tenant_id,
@@ -65,7 +79,10 @@ events as (
         1 as completed_activities
     from {{ ref('fct_activities') }} as activities
     inner join {{ ref('dim_tenants') }} as tenants on activities.tenant_id = tenants.tenant_id
-    where activities.is_completed and activities.completed_day >= tenants.as_of_day - 56
+    where
+        activities.is_completed
+        and activities.completed_day >= tenants.as_of_day - 56
+        and activities.completed_day >= (select bounds.first_day from bounds)
 ),
 
 quarters as (
