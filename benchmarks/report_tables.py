@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 END = "<!-- end of results -->"
-_WIDTH = 140
+_WIDTH = 170
 
 
 @dataclass(frozen=True, slots=True)
