@@ -80,7 +80,8 @@ def test_who_has_lost_the_right_to_ask_gets_no_answer(
     answer(director, assets, {**QUESTION, "row_limit": 103})
     with superset_database(stand) as connection:
         roles = connection.execute(
-            "delete from ab_user_role where user_id in (select user_id from crm_questions) returning id, user_id, role_id"
+            "delete from ab_user_role where user_id in (select user_id from crm_questions) "
+            "returning id, user_id, role_id"
         ).fetchall()
         assert roles
         try:
@@ -126,9 +127,9 @@ def test_a_right_that_was_taken_away_is_gone_with_the_next_request(
     query = {**QUESTION, "row_limit": 107}
     answer(director, assets, query)
     taken = """
-        delete from ab_permission_view_role using ab_permission_view as both, ab_view_menu as view, ab_role as role
-        where both.id = permission_view_id and view.id = both.view_menu_id and role.id = role_id
-            and role.name = 'crm_director' and view.name like '%fct_deals%'
+        delete from ab_permission_view_role using ab_permission_view as pair, ab_view_menu as shown, ab_role as role
+        where pair.id = permission_view_id and shown.id = pair.view_menu_id and role.id = role_id
+            and role.name = 'crm_director' and shown.name like '%fct_deals%'
         returning ab_permission_view_role.id, permission_view_id, role_id
     """
     with superset_database(stand) as connection:
