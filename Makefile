@@ -16,7 +16,7 @@ export PYTHONPATH := $(CURDIR)
 # A night and its tests start hundreds of processes, and each would compile the whole code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit browser integration bench bench-extraction bench-marts bench-forecast bench-churn bench-ml bench-anomalies lock clean
+.PHONY: help demo up doctor run reports drill quality-check quality-docs quality-accept dbt dbt-show dbt-test dbt-changed dbt-diff dbt-drop-dev docs deploy dashboards test lint types mutate unit browser integration bench bench-extraction bench-marts bench-dashboards bench-forecast bench-churn bench-ml bench-anomalies lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -130,6 +130,9 @@ bench-extraction: $(VENV)/runtime $(BENCHMARK_VENV)/ready ## Extraction beside q
 
 bench-marts: $(VENV)/runtime ## A night of the models beside a full build, 5,000,000 deals and 30,000,000 activities (ARGS="--deals 200000 --write-docs")
 	@$(BIN)/python -m benchmarks.marts $(ARGS)
+
+bench-dashboards: $(VENV)/dev $(SUPERSET_VENV)/ready browser ## How long readers wait for dashboards of 5,000,000 deals (ARGS="--deals 20000 --write-docs")
+	@$(BIN)/python -m benchmarks.dashboards $(ARGS)
 
 bench-forecast: $(VENV)/dev ## The sales forecast beside Prophet, ARIMA and others on M3 and Tourism (ARGS="--short 60 --write-docs")
 	@$(BIN)/python -m benchmarks.forecast $(ARGS)

@@ -13,41 +13,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.enlarged_crm import Enlargement, fill_enlarged, plan_enlargement, play_enlarged_day
+from benchmarks.enlarged_crm import play_enlarged_day
+from benchmarks.enlarged_stage import Stage, build_models, row_counts, running_stage, say
 from benchmarks.process_usage import UsageSampler
-from deploy.connections import connect_clickhouse, connect_postgres
+from benchmarks.report_tables import Column, Report, begin_mark, print_report, write_between_marks
 from deploy.demo_crm import read_as_of
-from deploy.embedded.engines import plan_engines, running_engines
-from deploy.settings import REPOSITORY, load_clickhouse_settings, load_postgres_settings
-from orchestration.dbt_manifest import PROJECT_FOLDER, load_dbt_project
-from orchestration.defs.dbt.assets import build_arguments
+from deploy.settings import REPOSITORY
+from orchestration.dbt_manifest import load_dbt_project
 from orchestration.extraction.replica import Warehouse
-from orchestration.extraction.source_catalog import Connection
-from orchestration.resources import now_for_dbt
 from orchestration.restatements import log_restatements, read_restated_marts
 
 _DOCUMENT = REPOSITORY / "docs" / "operations.md"
 _OUTPUT = REPOSITORY / ".local" / "benchmarks" / "marts.json"
-_BEGIN = "<!-- results: written by `make bench-marts ARGS=--write-docs` -->"
-_END = "<!-- end of results -->"
-_FILLED = "filled.json"
+_BEGIN = begin_mark("make bench-marts")
 _CLICKHOUSE = "clickhouse"
 _FULL, _AFTER_A_DAY = "full build", "night after a day"
 _NIGHTS = (_FULL, "quiet night", _AFTER_A_DAY)
@@ -117,26 +106,6 @@ class Results(BaseModel):
     nights: tuple[Night, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """Engines that run, and the large CRM in them."""
-
-    home: Path
-    environment: dict[str, str]
-    crm: Connection
-    warehouse: Warehouse
-    enlargement: Enlargement
-    clickhouse_pid: int
-    memory_gib: float
-    threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    values: tuple[str, ...]
-
-
 def main() -> int:
     """Measure, print, write; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.marts", description=__doc__)
@@ -153,38 +122,28 @@ def main() -> int:
         parser.error("--only-fill needs --home")
     with ExitStack() as running:
         home = arguments.home or Path(running.enter_context(tempfile.TemporaryDirectory(prefix="crm-analytics-bench-")))
-        stage = running.enter_context(_set_up(home, arguments.deals, arguments.memory_gib, arguments.threads))
+        stage = running.enter_context(
+            running_stage(
+                home,
+                deals=arguments.deals,
+                memory_gib=arguments.memory_gib,
+                threads=arguments.threads,
+                progress=say,
+            )
+        )
         if arguments.only_fill:
             return 0
         found = _measure(stage)
-    console = Console(highlight=False, width=120)
-    console.print(_heading(found))
-    for title, columns in _tables(found):
-        console.print(_rich(title, columns))
+    report = Report(_heading(found), tuple(_tables(found)))
+    print_report(report)
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     _OUTPUT.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     if arguments.write_docs:
-        _write_between_marks(_DOCUMENT, found)
+        write_between_marks(_DOCUMENT, _BEGIN, report)
     return 0
 
 
-@contextmanager
-def _set_up(home: Path, deals: int, memory_gib: float, threads: int) -> Iterator[_Stage]:
-    """Start the engines of `home` and fill them, unless an earlier run has."""
-    plan, enlargement, mark = plan_engines(home, {}), plan_enlargement(deals), home / _FILLED
-    with running_engines(plan, max_memory=int(memory_gib * (1 << 30))) as engines:
-        environment = {**plan.environment(), "DBT_THREADS": str(threads)}
-        warehouse = Warehouse(connect_clickhouse(load_clickhouse_settings(environment), send_receive_timeout=3600))
-        with connect_postgres(load_postgres_settings(environment)) as crm:
-            if not mark.exists():
-                fill_enlarged(crm, warehouse, enlargement, _say)
-                mark.write_text(enlargement.model_dump_json(), encoding="utf-8")
-            elif Enlargement.model_validate_json(mark.read_text(encoding="utf-8")) != enlargement:
-                raise SystemExit(f"{home} holds a CRM of another size; name another folder, or delete it")
-            yield _Stage(home, environment, crm, warehouse, enlargement, engines.clickhouse.pid, memory_gib, threads)
-
-
-def _measure(stage: _Stage) -> Results:
+def _measure(stage: Stage) -> Results:
     load_average = os.getloadavg()[0]
     warehouse, nights = stage.warehouse, []
     with UsageSampler() as usage:
@@ -192,8 +151,8 @@ def _measure(stage: _Stage) -> Results:
         as_of = read_as_of(stage.crm)
         for title in _NIGHTS:
             if title == _AFTER_A_DAY:
-                as_of = play_enlarged_day(stage.crm, warehouse, stage.enlargement, _say)
-            _say(title)
+                as_of = play_enlarged_day(stage.crm, warehouse, stage.enlargement, say)
+            say(title)
             nights.append(_live_through(title, stage, usage, as_of))
         return Results(
             measured_on=datetime.now(UTC).date().isoformat(),
@@ -203,22 +162,22 @@ def _measure(stage: _Stage) -> Results:
             threads=stage.threads,
             load_average=load_average,
             clickhouse=str(warehouse.client.server_version),
-            rows=_rows(
+            rows=row_counts(
                 warehouse, "analytics.fct_deals", "analytics.fct_leads", "analytics.fct_activities",
                 "staging.int_deal_stage_entries", "analytics.sales_funnel", "analytics.manager_activity",
             ),
-            changed=_rows(
+            changed=row_counts(
                 warehouse, "staging.int_changed_deals", "staging.int_changed_leads", "staging.int_changed_activities"
             ),
             nights=tuple(nights),
         )  # fmt: skip
 
 
-def _live_through(title: str, stage: _Stage, usage: UsageSampler, as_of: datetime) -> Night:
+def _live_through(title: str, stage: Stage, usage: UsageSampler, as_of: datetime) -> Night:
     warehouse = stage.warehouse
     _wait_until_idle(warehouse)
     began = time.time()
-    dbt_cpu = _build(stage, as_of, full_refresh=title == _FULL)
+    dbt_cpu = build_models(stage, as_of, full_refresh=title == _FULL)
     log_restatements(
         warehouse,
         read_restated_marts(load_dbt_project().manifest_path),
@@ -239,33 +198,6 @@ def _live_through(title: str, stage: _Stage, usage: UsageSampler, as_of: datetim
         largest=_largest(warehouse, began),
         costs=_costs(warehouse, began),
     )
-
-
-def _build(stage: _Stage, as_of: datetime, *, full_refresh: bool) -> float:
-    """Run dbt; return the CPU seconds that it used itself."""
-    # The engines are children too, but they are not waited for meanwhile, so they do not count.
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    finished = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "dbt"), *build_arguments(full_refresh=full_refresh),
-            "--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER),
-            "--target-path", str(stage.home / "dbt"), "--log-path", str(stage.home / "dbt"),
-        ],
-        env={
-            **os.environ,
-            **stage.environment,
-            **now_for_dbt(as_of),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "TODAY_REFRESH_SECONDS": "86400",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    if finished.returncode:
-        raise SystemExit(f"dbt failed:\n{finished.stdout[-3000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _wait_until_idle(warehouse: Warehouse) -> None:
@@ -329,10 +261,6 @@ order by seconds desc
     return {str(name): float(seconds) for name, seconds in rows}
 
 
-def _rows(warehouse: Warehouse, *tables: str) -> dict[str, int]:
-    return {table.partition(".")[2]: int(warehouse.rows(f"select count() from {table}")[0][0]) for table in tables}
-
-
 def _heading(found: Results) -> str:
     rows = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
     changed = ", ".join(f"{name} {count:,}" for name, count in found.changed.items())
@@ -344,78 +272,47 @@ def _heading(found: Results) -> str:
     )
 
 
-def _tables(found: Results) -> Iterator[tuple[str, list[_Column]]]:
+def _tables(found: Results) -> Iterator[tuple[str, tuple[Column, ...]]]:
     full, nights = found.nights[0], found.nights
     yield (
         "A night beside a full build",
-        [
-            _Column("Night", tuple(night.title for night in nights)),
-            _Column("s", tuple(f"{night.seconds:.1f}" for night in nights)),
-            _Column("CPU s, ClickHouse", tuple(f"{night.clickhouse_cpu:.1f}" for night in nights)),
-            _Column(
+        (
+            Column("Night", tuple(night.title for night in nights)),
+            Column("s", tuple(f"{night.seconds:.1f}" for night in nights)),
+            Column("CPU s, ClickHouse", tuple(f"{night.clickhouse_cpu:.1f}" for night in nights)),
+            Column(
                 "of the full build's", tuple(f"{night.clickhouse_cpu / full.clickhouse_cpu:.3f}" for night in nights)
             ),
-            _Column("CPU s, dbt itself", tuple(f"{night.dbt_cpu:.1f}" for night in nights)),
-            _Column("both, of the full build's", tuple(f"{night.cpu / full.cpu:.3f}" for night in nights)),
-            _Column("Peak MiB, ClickHouse", tuple(f"{night.clickhouse_peak / _MEBIBYTE:,.0f}" for night in nights)),
-        ],
+            Column("CPU s, dbt itself", tuple(f"{night.dbt_cpu:.1f}" for night in nights)),
+            Column("both, of the full build's", tuple(f"{night.cpu / full.cpu:.3f}" for night in nights)),
+            Column("Peak MiB, ClickHouse", tuple(f"{night.clickhouse_peak / _MEBIBYTE:,.0f}" for night in nights)),
+        ),
     )
     yield (
         "CPU seconds of ClickHouse's queries",
-        [
-            _Column("Part", tuple(_PARTS)),
-            *(_Column(night.title, tuple(f"{night.parts[part]:.1f}" for part in _PARTS)) for night in nights),
-        ],
+        (
+            Column("Part", tuple(_PARTS)),
+            *(Column(night.title, tuple(f"{night.parts[part]:.1f}" for part in _PARTS)) for night in nights),
+        ),
     )
     costliest = tuple(nights[-1].costs)[:_COSTLIEST]
     yield (
         f"Models, tests and other queries with most CPU seconds in the {nights[-1].title}",
-        [
-            _Column("Model or test", costliest),
+        (
+            Column("Model or test", costliest),
             *(
-                _Column(night.title, tuple(f"{night.costs.get(name, 0.0):.1f}" for name in costliest))
+                Column(night.title, tuple(f"{night.costs.get(name, 0.0):.1f}" for name in costliest))
                 for night in nights
             ),
-        ],
+        ),
     )
     yield (
         "Queries with most memory in the full build",
-        [
-            _Column("Model or test", tuple(name for name, _ in full.largest)),
-            _Column("Peak MiB", tuple(f"{size / _MEBIBYTE:,.0f}" for _, size in full.largest)),
-        ],
+        (
+            Column("Model or test", tuple(name for name, _ in full.largest)),
+            Column("Peak MiB", tuple(f"{size / _MEBIBYTE:,.0f}" for _, size in full.largest)),
+        ),
     )
-
-
-def _rich(title: str, columns: list[_Column]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for index, column in enumerate(columns):
-        table.add_column(column.title, justify="right" if index else "left")
-    for row in zip(*(column.values for column in columns), strict=True):
-        table.add_row(*row)
-    return table
-
-
-def _markdown(found: Results) -> str:
-    blocks = [_heading(found)]
-    for title, columns in _tables(found):
-        lines = [f"| {' | '.join(column.title for column in columns)} |"]
-        lines.append(f"| {' | '.join(['---', *['---:'] * (len(columns) - 1)])} |")
-        lines += [f"| {' | '.join(row)} |" for row in zip(*(column.values for column in columns), strict=True)]
-        blocks.append("\n".join([f"{title}:", "", *lines]))
-    return "\n\n".join(blocks)
-
-
-def _write_between_marks(document: Path, found: Results) -> None:
-    head, opened, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
-    _, closed, tail = rest.partition(_END)
-    if not opened or not closed:
-        raise SystemExit(f"{document} lacks the marks that results are written between")
-    document.write_text(f"{head}{_BEGIN}\n{_markdown(found)}\n{_END}{tail}", encoding="utf-8")
-
-
-def _say(line: str) -> None:
-    print(f"  {datetime.now(UTC):%H:%M:%S} {line}", flush=True)
 
 
 if __name__ == "__main__":

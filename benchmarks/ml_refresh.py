@@ -92,7 +92,7 @@ def _measure(folder: Path, tenants: int, deals: int) -> Iterator[Stage]:
         warehouse = Warehouse(client)
         create_ml_tables(warehouse)
         usage.watch("models", os.getpid())
-        for task in _tasks(ArtefactStore(str(folder / "artefacts"))):
+        for task in night_tasks(ArtefactStore(str(folder / "artefacts"))):
             yield _run(warehouse, workers, task, usage)
 
 
@@ -102,7 +102,8 @@ def _fill(client: Client, tenants: int, deals: int) -> None:
         client.command(statement)
 
 
-def _tasks(store: ArtefactStore) -> Iterator[Task[Any]]:
+def night_tasks(store: ArtefactStore) -> Iterator[Task[Any]]:
+    """Yield every task of a night, in its order."""
     plan = ForecastPlan(("department", "manager", "pipeline"))
     yield Task("sales_forecast", partial(read_sales_input, plan=plan), compute_sales)
     yield Task("quarter_forecast", partial(read_quarter_input, plan=replace(plan)), compute_quarter)

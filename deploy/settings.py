@@ -72,12 +72,14 @@ class SupersetSettings(_Section):
 
     `metadata_uri` is the SQLAlchemy address of Superset's own database. `crm_jwt_secret` is shared with the CRM, which
     signs its single sign-on tokens with it; `guest_token_secret` signs the tokens of embedded pages, which only this
-    project mints. `allowed_origins` are the origins, comma separated, of pages that may embed dashboards.
+    project mints. After each build Superset asks again what readers have asked lately, for `warm_up_seconds` at most.
+    `allowed_origins` are the origins, comma separated, of pages that may embed dashboards.
     """
 
     port: int = Field(alias="SUPERSET_PORT", default=8006, ge=1, le=65535)
     public_url: str = Field(alias="SUPERSET_PUBLIC_URL", default="", pattern=r"^(https?://[^/]+)?$")
-    workers: int = Field(alias="SUPERSET_WORKERS", default=1, ge=1, le=32)
+    workers: int = Field(alias="SUPERSET_WORKERS", default=2, ge=1, le=32)
+    warm_up_seconds: int = Field(alias="SUPERSET_WARM_UP_SECONDS", default=600, ge=0)
     language: Literal["en", "ru"] = Field(alias="SUPERSET_LANGUAGE", default="en")
     secret_key: SecretStr = Field(alias="SUPERSET_SECRET_KEY", min_length=32)
     metadata_uri: SecretStr = Field(alias="SUPERSET_METADATA_URI", min_length=1)

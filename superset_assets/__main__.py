@@ -85,7 +85,11 @@ def _with_a_server(arguments: argparse.Namespace, sources: Sources, catalogue: C
     if arguments.command == "screenshots":
         return _screenshots(arguments, sources)
     if arguments.command == "refresh":
-        print(f"{ask('refresh', superset_variables())['datasets']} datasets will be read anew")
+        counts = ask("refresh", superset_variables())
+        print(
+            f"{counts['datasets']} datasets will be read anew; of what readers asked lately {counts['answered']} "
+            f"questions have their answers again, {counts['failed']} got none, {counts['left']} were left"
+        )
         return 0
     return _compare(bundle, dry_run=arguments.command == "diff" or arguments.dry_run)
 

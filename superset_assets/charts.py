@@ -203,6 +203,8 @@ def _axis(source: ChartSource, mart: Mart) -> Params:
         "truncate_metric": True,
         "truncateXAxis": False,
         "xAxisLabelInterval": "auto",
+        # Level, months touch each other and every other one is left out, the newest among them.
+        "xAxisLabelRotation": 45 if format_ is Format.MONTH else 0,
         "order_desc": True,
         "stack": "Stack" if source.stacked else None,
     }

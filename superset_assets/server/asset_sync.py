@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from deploy.settings import load_superset_settings
 from superset_assets.server.live_assets import FOLDERS, OWNER, comparable, read_dashboard, read_live
 
 METADATA = {"version": "1.0.0", "type": "assets", "timestamp": "2020-01-01T00:00:00+00:00"}
@@ -64,7 +65,7 @@ def main() -> int:
             json.dump(read_dashboard(request["slug"]), answers, ensure_ascii=False)
             return 0
         if request["action"] == "refresh":
-            json.dump({"datasets": forget_results()}, answers)
+            json.dump({"datasets": forget_results(), **_warm_up()}, answers)
             return 0
         answer = sync(request["configurations"], dry_run=request["action"] == "diff")
     json.dump(asdict(answer), answers, ensure_ascii=False)
@@ -100,6 +101,13 @@ def forget_results() -> int:
     count = ours.update({"changed_on": datetime.now()}, synchronize_session=False)
     db.session.commit()
     return int(count)
+
+
+def _warm_up() -> dict[str, int]:
+    """Ask what readers have asked lately, for as long as the settings allow; return what became of the questions."""
+    from superset_assets.server.questions import ask_again
+
+    return ask_again(load_superset_settings().warm_up_seconds)
 
 
 def _push(wanted: Configurations, live: Configurations, answer: Answer) -> None:

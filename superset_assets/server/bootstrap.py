@@ -49,11 +49,12 @@ def _migrate() -> None:
     from superset.extensions import db
 
     from superset_assets.server.identity import TABLES
+    from superset_assets.server.questions import Question
 
     upgrade(directory=next(iter(migrations.__path__)))
     # Migrations configure logging anew.
     logging.disable(logging.WARNING)
-    for table in TABLES:
+    for table in (*TABLES, Question.__table__):
         table.create(bind=db.engine, checkfirst=True)
 
 

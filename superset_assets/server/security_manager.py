@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from flask import g
+from flask import g, has_request_context
+from sqlalchemy import select
 from superset.security import SupersetSecurityManager
 
 from superset_assets.server.identity import identity_key, stored_identity
 
 NO_ROWS = "1 = 0"
+_PERMISSIONS = "_crm_permissions"
 
 
 class _Filter(NamedTuple):
@@ -41,6 +43,19 @@ class CrmSecurityManager(SupersetSecurityManager):
         """Return the key of the rules and of the identity behind them: no two people share a result by accident."""
         return [*super().get_rls_cache_key(datasource), identity_key()]
 
+    def exist_permission_on_roles(self, view_name: str, permission_name: str, role_ids: list[int]) -> bool:
+        """Return whether one of the roles has a permission.
+
+        A request asks for up to ten; they are read once for the whole request, and anew for the next one.
+        """
+        if not has_request_context():
+            return bool(super().exist_permission_on_roles(view_name, permission_name, role_ids))
+        kept: dict[tuple[int, ...], frozenset[tuple[str, str]]] = g.setdefault(_PERMISSIONS, {})
+        roles = tuple(sorted(role_ids))
+        if roles not in kept:
+            kept[roles] = self._permissions_of(roles)
+        return (view_name, permission_name) in kept[roles]
+
     def auth_user_db(self, username: str, password: str) -> Any:
         """Return the user of that password, unless the CRM vouches for the user: then only its token opens the door.
 
@@ -50,6 +65,18 @@ class CrmSecurityManager(SupersetSecurityManager):
         if user is not None and stored_identity(user.id) is not None:
             return None
         return super().auth_user_db(username, password)
+
+    def _permissions_of(self, roles: tuple[int, ...]) -> frozenset[tuple[str, str]]:
+        both, links = self.permissionview_model, self.role_model.permissions.property.secondary
+        query = (
+            select(self.viewmenu_model.name, self.permission_model.name)
+            .select_from(both)
+            .join(links, links.c.permission_view_id == both.id)
+            .join(self.viewmenu_model, self.viewmenu_model.id == both.view_menu_id)
+            .join(self.permission_model, self.permission_model.id == both.permission_id)
+            .where(links.c.role_id.in_(roles))
+        )
+        return frozenset((str(view), str(permission)) for view, permission in self.session.execute(query))
 
     def _is_operator(self) -> bool:
         user = getattr(g, "user", None)

@@ -16,9 +16,11 @@ from flask import Flask
 from deploy.settings import load_report_settings, load_superset_settings
 from superset_assets.server import appearance, browser, currency, warehouse
 from superset_assets.server.aliases import keep_aliases_apart
+from superset_assets.server.event_log import RequestLogger
 from superset_assets.server.guests import validate_guest_request
 from superset_assets.server.identity import jinja_macros
 from superset_assets.server.phone import fit_phones
+from superset_assets.server.questions import remember_questions
 from superset_assets.server.report_pdf import print_scheduled_dashboards
 from superset_assets.server.security_manager import CrmSecurityManager
 from superset_assets.server.single_sign_on import blueprint as single_sign_on
@@ -51,6 +53,7 @@ FILTER_STATE_CACHE_CONFIG = _cache("filter_state", 30 * _DAY)
 EXPLORE_FORM_DATA_CACHE_CONFIG = _cache("form_data", 7 * _DAY)
 THUMBNAIL_CACHE_CONFIG = _cache("thumbnails", 7 * _DAY)
 STORE_CACHE_KEYS_IN_METADATA_DB = True
+EVENT_LOGGER = RequestLogger()
 
 # What it looks like, in which languages.
 APP_NAME = "CRM Analytics"
@@ -75,7 +78,9 @@ FEATURE_FLAGS = {
     "ALLOW_ADHOC_SUBQUERY": False,
     "RLS_IN_SQLLAB": True,
     "ESCAPE_MARKDOWN_HTML": True,
+    # A chart is asked for and drawn when it comes near the window: a long page opens as quickly as a short one.
     "DASHBOARD_VIRTUALIZATION": True,
+    "DASHBOARD_VIRTUALIZATION_DEFER_DATA": True,
     "AVOID_COLORS_COLLISION": True,
 }
 
@@ -169,5 +174,6 @@ def FLASK_APP_MUTATOR(app: Flask) -> None:
     keep_aliases_apart()
     fit_phones(app)
     complete_the_russian_pack(app)
+    remember_questions(app)
     if _reports.scheduled:
         print_scheduled_dashboards()

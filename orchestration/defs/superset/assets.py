@@ -40,10 +40,13 @@ def _spec(name: str, dashboard: DashboardSource) -> AssetSpec:
     name="dashboards", specs=[_spec(name, source) for name, source in _sources.dashboards.items()], can_subset=True
 )
 def dashboards(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
-    """Make Superset forget the results of before the build; without a Superset there is nothing to do."""
+    """Make Superset forget the results of before the build, and ask again what readers have asked lately.
+
+    Without a Superset there is nothing to do.
+    """
     if _SUPERSET_IS_HERE not in read_environment():
         context.log.info(f"no Superset here: {_SUPERSET_IS_HERE} is not set")
         return
-    datasets = ask("refresh", superset_variables())["datasets"]
+    counts = ask("refresh", superset_variables())
     for key in sorted(context.selected_asset_keys):
-        yield MaterializeResult(asset_key=key, metadata={"datasets": datasets})
+        yield MaterializeResult(asset_key=key, metadata=counts)

@@ -29,7 +29,7 @@ from tests.integration.superset.stand import Stand
 
 TENANT = "volga"
 # Names of programs and of this one, formats of files, of measures of models, and what Superset leaves in English.
-SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets", "col"}
+SAME_IN_BOTH = {"crm", "analytics", "csv", "excel", "pdf", "utc", "auc", "psi", "ets"}
 WORDS: dict[LanguageCode, str] = {"en": r"[А-Яа-яЁё]{2,}", "ru": r"[A-Za-z]{2,}"}
 
 # The tenant's currency is the rouble.
