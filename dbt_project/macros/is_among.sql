@@ -18,7 +18,15 @@
 {%- endmacro %}
 
 {#-
-  The same by the hash alone: a row that has the hash of another key comes along. For where that does no harm, as a join
+  The same where most keys are wanted, so that the tuple would be asked nearly always: by a hash of 128 bits, which no two keys
+  of one warehouse share.
+-#}
+{% macro is_among_most(columns, keys, rows) -%}
+    sipHash128({{ columns | join(', ') }}) in (select sipHash128({{ keys | join(', ') }}) from {{ rows }})
+{%- endmacro %}
+
+{#-
+  The same by a hash of 64 bits alone: a row that has the hash of another key comes along. For where that does no harm, as a join
   asks again, or a key is only said to be worth a look. No block is left out, and `rows` are read once.
 -#}
 {% macro may_be_among(columns, keys, rows) -%}

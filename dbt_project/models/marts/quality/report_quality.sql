@@ -9,8 +9,7 @@ with unknown_losses as (
     where is_lost_stage_unknown
 ),
 
--- All issues of deals are counted in one pass; the reports pick what they show from these few rows. Deals are looked
--- for by a hash of 64 bits: to miscount one takes two of the same hash, one in a million for millions of deals.
+-- All issues of deals are counted in one pass; the reports pick what they show from these few rows.
 deals as (
     select
         deals.tenant_id as tenant_id,
@@ -22,11 +21,11 @@ deals as (
         countIf(deals.amount is not null and deals.amount_base is null) as without_rate,
         countIf(deals.manager_id = {{ none_member() }}) as without_manager,
         countIf(deals.is_direct) as without_lead,
-        countIf(not {{ may_be_among(
+        countIf(not {{ is_among_most(
             ['deals.tenant_id', 'deals.deal_id'], ['tenant_id', 'deal_id'], ref('int_deal_history_closes')
         ) }}) as not_covered,
         countIf(not coalesce(stages.is_live, false)) as on_unknown_stage,
-        countIf({{ may_be_among(
+        countIf({{ is_among_most(
             ['deals.tenant_id', 'deals.deal_id'], ['tenant_id', 'deal_id'], 'unknown_losses'
         ) }}) as stage_unknown
     from {{ ref('fct_deals') }} as deals
