@@ -45,8 +45,10 @@ class Handler(socketserver.StreamRequestHandler):
             if request != _SSL_REQUEST:
                 break
             self.wfile.write(b"N")
-        self.wfile.write(self.server.answers[min(self.server.connections, len(self.server.answers) - 1)])
+        answer = self.server.answers[min(self.server.connections, len(self.server.answers) - 1)]
+        # Before the client hears of it and the test counts.
         self.server.connections += 1
+        self.wfile.write(answer)
 
 
 @pytest.fixture
