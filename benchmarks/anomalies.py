@@ -14,14 +14,14 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.anomaly_data import DAYS, SCORED_DAYS, Series, draw_series
 from benchmarks.anomaly_peers import PEERS
-from benchmarks.anomaly_report import OURS, Answer, render, write_between_marks
+from benchmarks.anomaly_report import OURS, Answer, render
+from benchmarks.document_marks import write_between_marks
 from deploy.settings import REPOSITORY
 from ml_assets.anomalies import AnomalyConfig, detect_anomalies
 from ml_assets.anomalies.config import DAY, DOWN, WEEK
@@ -57,7 +57,7 @@ def main() -> int:
     text = _headline(drawn, arguments.seed) + "\n\n" + render(drawn, answers)
     print(text)
     if arguments.write_docs:
-        write_between_marks(Path(_DOCUMENT), text)
+        write_between_marks(_DOCUMENT, "make bench-anomalies", text)
     return 0
 
 

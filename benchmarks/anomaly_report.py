@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from benchmarks.anomaly_data import DAYS, EVENT_KINDS, KINDS, SCORED_DAYS, Mask,
 from benchmarks.anomaly_scores import EventScore, best_event_score, event_score, runs_of, vus_pr
 
 OURS = "**ours**"
-_START, _END = "<!-- results: written by `make bench-anomalies ARGS=--write-docs` -->", "<!-- end of results -->"
 _FIRST = DAYS - SCORED_DAYS
 _LONGEST_BUFFER = 7
 _MONTHS = SCORED_DAYS / 30.44
@@ -183,13 +181,3 @@ def _by_kind(drawn: list[Series], areas: dict[str, Values]) -> str:
 
 def _verdict(met: bool) -> str:
     return "met" if met else "missed"
-
-
-def write_between_marks(document: Path, text: str) -> None:
-    """Replace what stands between the marks of the document; `ValueError` without them."""
-    whole = document.read_text(encoding="utf-8")
-    if _START not in whole or _END not in whole:
-        raise ValueError(f"{document} lacks the marks {_START} and {_END}: put them where the results belong")
-    before, rest = whole.split(_START, 1)
-    after = rest.split(_END, 1)[1]
-    document.write_text(f"{before}{_START}\n{text}\n{_END}{after}", encoding="utf-8")

@@ -28,7 +28,7 @@ from benchmarks.churn_report import (
     render_quarter,
     render_sales,
 )
-from benchmarks.forecast_report import write_between_marks
+from benchmarks.document_marks import write_between_marks
 from benchmarks.sales_data import DemoCompany, demo_company
 from deploy.settings import REPOSITORY
 from ml_assets.churn import ChurnConfig, ChurnEvents, score_churn, train_churn
@@ -39,7 +39,6 @@ from ml_assets.scoring import SalesEvents, score_deals, score_leads, train_deals
 from ml_assets.scoring.events import prepare
 
 _DOCUMENT = REPOSITORY / "docs" / "churn.md"
-_MARK = "<!-- results: written by `make bench-churn ARGS=--write-docs` -->"
 _DAYS = ("1998-01-01", "1998-02-15", "1998-04-01")
 _COMPANIES = 3
 _SALES_DAY = date(2026, 4, 1)
@@ -76,7 +75,7 @@ def main() -> int:
     text = "\n\n".join(parts)
     print(text)
     if arguments.write_docs:
-        write_between_marks(_DOCUMENT, text, _MARK)
+        write_between_marks(_DOCUMENT, "make bench-churn", text)
     return 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.report_tables import Column, Report
@@ -111,8 +111,7 @@ def report(found: Results) -> Report:
 
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that at least that share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    return float(np.quantile(values, share, method="inverted_cdf"))
 
 
 def _heading(found: Results) -> str:

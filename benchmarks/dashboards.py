@@ -16,7 +16,6 @@ import argparse
 import http.client
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -31,16 +30,18 @@ import psutil
 
 from benchmarks.dashboard_report import ChartTimes, Memory, PageTimes, Results, Step, report
 from benchmarks.dashboard_visits import CHART_DATA, Asked, Visit, everything_asked, reader, visit
+from benchmarks.document_marks import write_between_marks
 from benchmarks.enlarged_stage import Stage, build_models, row_counts, running_stage, say
 from benchmarks.ml_refresh import night_tasks
 from benchmarks.process_usage import UsageSampler
-from benchmarks.report_tables import begin_mark, print_report, write_between_marks
+from benchmarks.report_tables import markdown, print_report
 from catalogue.access import Identity
 from catalogue.loading import load_catalogue
 from catalogue.texts import LANGUAGES, LanguageCode
 from deploy.browser import require_chromium
 from deploy.connections import connect_postgres
 from deploy.demo_crm import read_as_of
+from deploy.free_port import free_port
 from deploy.settings import REPOSITORY, load_postgres_settings, load_superset_settings
 from deploy.superset.environment import METADATA_DATABASE, embedded_variables, superset_home
 from deploy.superset.server import RunningSuperset, start_superset
@@ -59,8 +60,7 @@ from superset_assets.translations import translator
 
 _DOCUMENT = REPOSITORY / "docs" / "superset.md"
 _OUTPUT = REPOSITORY / ".local" / "benchmarks" / "dashboards.json"
-_BEGIN = begin_mark("make bench-dashboards")
-_BUILT = "built.json"
+_BUILT = "built"
 _PROCESSES = 2
 _REQUEST_SECONDS = 180
 _SILENCE_SECONDS = 30
@@ -149,7 +149,7 @@ def main() -> int:
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     _OUTPUT.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     if arguments.write_docs:
-        write_between_marks(_DOCUMENT, _BEGIN, told)
+        write_between_marks(_DOCUMENT, "make bench-dashboards", markdown(told))
     return 0
 
 
@@ -159,7 +159,7 @@ def _prepare(stage: Stage, visits: int, language: LanguageCode | None) -> _Run:
     variables = {
         **stage.environment,
         "CRM_ANALYTICS_HOME": str(stage.home),
-        "SUPERSET_PORT": str(_free_port()),
+        "SUPERSET_PORT": str(free_port()),
     }
     variables |= embedded_variables(variables)
     with connect_postgres(load_postgres_settings(stage.environment)) as connection:
@@ -176,7 +176,7 @@ def _build(stage: Stage) -> _Company:
         build_models(stage, read_as_of(stage.crm), full_refresh=True)
         create_ml_tables(stage.warehouse)
         _compute_the_models(stage, _largest_company(stage))
-        mark.write_text("{}\n", encoding="utf-8")
+        mark.touch()
     return _largest_company(stage)
 
 
@@ -405,12 +405,6 @@ def _empty_caches(variables: Mapping[str, str]) -> None:
     """Forget every result that Superset keeps; the folder stays, since its processes know it."""
     for file in (superset_home(variables) / "cache" / "data").glob("*"):
         file.unlink(missing_ok=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.document_marks import write_between_marks
 from benchmarks.peers import results
 from benchmarks.peers.contest import compare
 from benchmarks.peers.jobs import run_jobs
-from benchmarks.peers.report import print_results, write_between_marks
+from benchmarks.peers.report import report
 from benchmarks.peers.stand import PEER_PYTHON, Stand, running_stand
+from benchmarks.report_tables import markdown, print_report
 from deploy.settings import REPOSITORY
 
 _DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -45,7 +47,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     if arguments.render_only:
-        write_between_marks(_DOCUMENT, results.Results.model_validate_json(_DOCUMENT_DATA.read_text(encoding="utf-8")))
+        _write_page(results.Results.model_validate_json(_DOCUMENT_DATA.read_text(encoding="utf-8")))
         return 0
     if arguments.rows < _LEAST_ROWS or arguments.rounds < 1:
         parser.error(f"at least {_LEAST_ROWS:,} rows and 1 round are needed")
@@ -58,11 +60,11 @@ def main() -> int:
         running_stand(Path(folder)) as stand,
     ):
         found = _measure(stand, arguments.rows, arguments.rounds, ours_only=arguments.ours_only)
-    print_results(found)
+    print_report(report(found))
     _write(_OUTPUT, found)
     if arguments.write_docs:
         _write(_DOCUMENT_DATA, found)
-        write_between_marks(_DOCUMENT, found)
+        _write_page(found)
     return 0
 
 
@@ -101,6 +103,10 @@ def _versions(stand: Stand) -> dict[str, str]:
         "ClickHouse": str(stand.client.server_version),
         **{name: pinned[name] for name in ("quickhouse", "dlt", "psycopg", "clickhouse-connect")},
     }
+
+
+def _write_page(found: results.Results) -> None:
+    write_between_marks(_DOCUMENT, "make bench-extraction", markdown(report(found)))
 
 
 def _write(path: Path, found: results.Results) -> None:

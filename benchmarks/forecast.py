@@ -11,13 +11,13 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.document_marks import write_between_marks
 from benchmarks.forecast_data import LONGEST_HISTORY, MONTHS_AHEAD, Task, samples
 from benchmarks.forecast_peers import PEERS, Answer, answer
-from benchmarks.forecast_report import OURS, UNGATED, Measured, render, write_between_marks
+from benchmarks.forecast_report import OURS, UNGATED, Measured, render
 from deploy.settings import REPOSITORY
 from ml_assets.forecasting.backtest import cpu_seconds
 from ml_assets.forecasting.combination import combine, half_width
@@ -53,7 +53,7 @@ def main() -> int:
     text = _headline(arguments.seed, arguments.longest) + "\n\n" + render(measured)
     print(text)
     if arguments.write_docs:
-        write_between_marks(Path(_DOCUMENT), text)
+        write_between_marks(_DOCUMENT, "make bench-forecast", text)
     return 0
 
 

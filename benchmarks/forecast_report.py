@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from benchmarks.forecast_peers import Answer
 OURS = "**ours, as published**"
 UNGATED = "ours without the gate"
 _NAIVE = "seasonal naive"
-_START, _END = "<!-- results: written by `make bench-forecast ARGS=--write-docs` -->", "<!-- end of results -->"
 _MASE_LIMITS = {"short": 0.84, "tourism": 0.90, "m3": 0.66}
 _COVERAGE = (0.93, 0.97)
 _CPU_SECONDS = 2.5
@@ -117,13 +115,3 @@ def _against_peers(sample: str, table: pd.DataFrame) -> list[str]:
 
 def _verdict(met: bool) -> str:
     return "met" if met else "missed"
-
-
-def write_between_marks(document: Path, text: str, start: str = _START) -> None:
-    """Replace what stands between the marks of the document; `ValueError` without them."""
-    whole = document.read_text(encoding="utf-8")
-    if start not in whole or _END not in whole:
-        raise ValueError(f"{document} lacks the marks {start} and {_END}: put them where the results belong")
-    before, rest = whole.split(start, 1)
-    after = rest.split(_END, 1)[1]
-    document.write_text(f"{before}{start}\n{text}\n{_END}{after}", encoding="utf-8")

@@ -24,10 +24,11 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from benchmarks.document_marks import write_between_marks
 from benchmarks.enlarged_crm import play_enlarged_day
 from benchmarks.enlarged_stage import Stage, build_models, row_counts, running_stage, say
 from benchmarks.process_usage import UsageSampler
-from benchmarks.report_tables import Column, Report, begin_mark, print_report, write_between_marks
+from benchmarks.report_tables import Column, Report, markdown, print_report
 from deploy.demo_crm import read_as_of
 from deploy.settings import REPOSITORY
 from orchestration.dbt_manifest import load_dbt_project
@@ -36,7 +37,6 @@ from orchestration.restatements import log_restatements, read_restated_marts
 
 _DOCUMENT = REPOSITORY / "docs" / "operations.md"
 _OUTPUT = REPOSITORY / ".local" / "benchmarks" / "marts.json"
-_BEGIN = begin_mark("make bench-marts")
 _CLICKHOUSE = "clickhouse"
 _FULL, _AFTER_A_DAY = "full build", "night after a day"
 _NIGHTS = (_FULL, "quiet night", _AFTER_A_DAY)
@@ -139,7 +139,7 @@ def main() -> int:
     _OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     _OUTPUT.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     if arguments.write_docs:
-        write_between_marks(_DOCUMENT, _BEGIN, report)
+        write_between_marks(_DOCUMENT, "make bench-marts", markdown(report))
     return 0
 
 

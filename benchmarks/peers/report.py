@@ -1,62 +1,54 @@
-"""Renders results: tables for the terminal, and the same tables as Markdown between two marks of a document."""
+"""Tells results: tables of the limits, the whole table, and the smaller jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterable
 
 from benchmarks.peers.results import Contender, Limit, Measured, Results, Step, cpu, limits, peak, seconds
-
-BEGIN = "<!-- results: written by `make bench-extraction ARGS=--write-docs` -->"
-END = "<!-- end of results -->"
+from benchmarks.report_tables import Column, Report
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table: its title, its columns (those after the first are numbers where `numeric` says so), its rows."""
-
-    title: str
-    columns: tuple[str, ...]
-    numeric: frozenset[int]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def sections(results: Results) -> list[Section]:
-    """Return the tables of a run: the limits, the whole table, and the smaller jobs."""
-    return [
-        Section(
-            "Limits",
-            ("what", "limit", "measured", "verdict"),
-            frozenset(),
-            tuple(_limit_row(limit) for limit in limits(results)),
-        ),
-        Section(
-            f"The whole table, {results.rows:,} deals of 16 columns",
-            ("contender", "s", "CPU s", "x base", "worker", "PostgreSQL", "ClickHouse", "later", "peak MB", "copy"),
-            frozenset(range(1, 9)),
-            tuple(_contender_row(results, contender) for contender in results.contenders),
-        ),
-        Section(
-            "Loads of changes, and reconciliation",
-            ("job", "s", "CPU s", "worker", "PostgreSQL", "ClickHouse", "peak MB", "found"),
-            frozenset(range(1, 7)),
-            tuple(
-                _step_row(step)
-                for step in (
-                    results.quiet_small,
-                    results.quiet,
-                    results.changed,
-                    results.reconciled_quiet,
-                    results.reconciled_damaged,
-                )
+def report(results: Results) -> Report:
+    """Return the heading and the tables of a run."""
+    return Report(
+        describe(results),
+        (
+            (
+                "Limits",
+                _columns(
+                    ("what", "limit", "measured", "verdict"),
+                    (_limit_row(limit) for limit in limits(results)),
+                    texts=("limit", "measured", "verdict"),
+                ),
+            ),
+            (
+                f"The whole table, {results.rows:,} deals of 16 columns",
+                _columns(
+                    ("contender", "s", "CPU s", "x base", "worker", "PostgreSQL", "ClickHouse", "later", "peak MB",
+                     "copy"),
+                    (_contender_row(results, contender) for contender in results.contenders),
+                    texts=("copy",),
+                ),
+            ),
+            (
+                "Loads of changes, and reconciliation",
+                _columns(
+                    ("job", "s", "CPU s", "worker", "PostgreSQL", "ClickHouse", "peak MB", "found"),
+                    (
+                        _step_row(step)
+                        for step in (
+                            results.quiet_small,
+                            results.quiet,
+                            results.changed,
+                            results.reconciled_quiet,
+                            results.reconciled_damaged,
+                        )
+                    ),
+                    texts=("found",),
+                ),
             ),
         ),
-    ]
+    )  # fmt: skip
 
 
 def describe(results: Results) -> str:
@@ -68,45 +60,11 @@ def describe(results: Results) -> str:
     )
 
 
-def print_results(results: Results) -> None:
-    """Print every table."""
-    console = Console(highlight=False, width=170)
-    console.print(describe(results), soft_wrap=True)
-    for section in sections(results):
-        table = Table(title=section.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-        for index, column in enumerate(section.columns):
-            table.add_column(column, justify="right" if index in section.numeric else "left")
-        for row in section.rows:
-            table.add_row(*row)
-        console.print(table)
-
-
-def markdown(results: Results) -> str:
-    """Return the tables as Markdown."""
-    parts = [describe(results)]
-    for section in sections(results):
-        rules = ["---:" if index in section.numeric else "---" for index in range(len(section.columns))]
-        rows = [section.columns, rules, *section.rows]
-        parts.append(f"### {section.title}\n" + "\n".join(_markdown_row(row) for row in rows))
-    return "\n\n".join(parts)
-
-
-def write_between_marks(document: Path, results: Results) -> None:
-    """Replace what stands between the marks of a document.
-
-    Raises:
-        ValueError: the document has no such marks.
-    """
-    text = document.read_text(encoding="utf-8")
-    head, found, rest = text.partition(BEGIN)
-    _, closed, tail = rest.partition(END)
-    if not found or not closed:
-        raise ValueError(f"{document} lacks the marks that results are written between")
-    document.write_text(f"{head}{BEGIN}\n{markdown(results)}\n{END}{tail}", encoding="utf-8")
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+def _columns(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, texts: tuple[str, ...]) -> tuple[Column, ...]:
+    return tuple(
+        Column(title, values, is_text=title in texts)
+        for title, values in zip(titles, zip(*rows, strict=True), strict=True)
+    )
 
 
 def _limit_row(limit: Limit) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from deploy.embedded.postgres.cluster import Cluster, prepare_cluster, running_pid, server_environment, set_login
 from deploy.embedded.postgres.errors import PostgresStartError
+from deploy.free_port import free_port
 
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 120.0
@@ -128,7 +129,7 @@ def start_postgres(
         _check_port_is_free(port)
     cluster = prepare_cluster(data, username=username, password=password, durable=durable)
     log_file = log or data / "postgres.log"
-    chosen_port = port or _free_port()
+    chosen_port = port or free_port()
     settings = {**_SERVER_SETTINGS, **({} if durable else _NOT_DURABLE), "port": str(chosen_port)}
     process = _launch(cluster, settings, log_file)
     try:
@@ -266,13 +267,6 @@ def _check_port_is_free(port: int) -> None:
 
 def _port_message(port: int, reason: str) -> str:
     return f"cannot listen on {HOST}:{port}: {reason}; stop what uses the port, or choose another one"
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _explain(messages: str, cluster: Cluster, port: int, log: Path) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.free_port import free_port
 from deploy.settings import REPOSITORY
 
 
@@ -101,18 +101,12 @@ def up(
 
 @pytest.fixture
 def unused_port() -> int:
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture
 def another_unused_port() -> int:
-    return _free_port()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def test_up_serves_dagster_with_the_nightly_schedule_on_and_stops_whole(

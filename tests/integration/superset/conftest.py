@@ -9,12 +9,13 @@ import pytest
 from psycopg import sql
 
 from deploy.connections import connect_clickhouse, connect_postgres
+from deploy.free_port import free_port
 from deploy.settings import PostgresSettings
 from tests.integration.conftest import engine_folder
 from tests.integration.superset import stand as stands
 from tests.integration.superset.people import Visitor, operator, person
 from tests.integration.superset.small_assets import SmallAssets, import_small_assets
-from tests.integration.superset.stand import ORIGIN, Stand, free_port
+from tests.integration.superset.stand import ORIGIN, Stand
 
 # By role and tenant.
 SignedIn = dict[tuple[str, str], Visitor]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,13 +55,6 @@ class Stand:
         )
         assert not check or finished.returncode == 0, finished.stdout + finished.stderr
         return finished
-
-
-def free_port() -> int:
-    """Return a TCP port of loopback that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -19,11 +19,12 @@ from aiosmtpd.controller import Controller
 from pypdf import PdfReader
 
 from deploy.connections import connect_clickhouse
+from deploy.free_port import free_port
 from deploy.settings import REPOSITORY
 from tests.integration.superset.conftest import Manager, SignedIn
 from tests.integration.superset.people import Visitor
 from tests.integration.superset.small_assets import DASHBOARD_TITLE, SmallAssets
-from tests.integration.superset.stand import Stand, free_port
+from tests.integration.superset.stand import Stand
 
 PATIENCE_SECONDS = 400
 

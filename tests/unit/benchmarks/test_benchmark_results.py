@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from benchmarks.document_marks import END, begin_mark
 from benchmarks.peers.exactness import differences
-from benchmarks.peers.report import BEGIN, END, markdown, write_between_marks
+from benchmarks.peers.report import report
 from benchmarks.peers.results import Contender, Measured, Results, Step, limits
+from benchmarks.report_tables import markdown
 from deploy.settings import REPOSITORY
 
 
@@ -65,12 +65,8 @@ def test_a_limit_that_is_passed_by_a_little_is_missed() -> None:
     assert verdicts["our worker's peak memory, all jobs"] == "missed"
 
 
-def test_wrong_and_failed_contenders_are_called_so(tmp_path: Path) -> None:
-    document = tmp_path / "page.md"
-    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    write_between_marks(document, _results(_contender("push", failed="no way")))
-    text = document.read_text(encoding="utf-8")
-    assert text.startswith("before\n") and text.endswith("\nafter\n") and "\nold\n" not in text
+def test_wrong_and_failed_contenders_are_called_so() -> None:
+    text = markdown(report(_results(_contender("push", failed="no way"))))
     assert "wrong: rows is 1 instead of 2" in text
     assert "failed: no way" in text and "failed: it fell over" in text
 
@@ -85,5 +81,5 @@ def test_a_copy_is_exact_to_the_last_digit() -> None:
 def test_the_documentation_shows_the_results_that_are_kept() -> None:
     data, page = (REPOSITORY / "docs" / f"benchmarks.{suffix}" for suffix in ("json", "md"))
     kept = Results.model_validate_json(data.read_text(encoding="utf-8"))
-    shown = page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    assert shown.strip() == markdown(kept)
+    shown = page.read_text(encoding="utf-8").partition(begin_mark("make bench-extraction"))[2].partition(END)[0]
+    assert shown.strip() == markdown(report(kept))

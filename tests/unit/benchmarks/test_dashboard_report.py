@@ -1,15 +1,11 @@
-"""The tables of the dashboards' benchmark, and that they are written between their marks and nowhere else."""
+"""The tables of the dashboards' benchmark."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from benchmarks.dashboard_report import ChartTimes, Memory, PageTimes, Results, Step, percentile, report
-from benchmarks.report_tables import END, Column, Report, begin_mark, markdown, write_between_marks
-
-BEGIN = begin_mark("make bench-dashboards")
+from benchmarks.report_tables import markdown
 
 
 def chart(reader: str, title: str, cold: float, *, kept: bool = True) -> ChartTimes:
@@ -80,19 +76,3 @@ def test_the_slowest_charts_stand_first_for_each_reader(results: Results) -> Non
 
 def test_the_heading_tells_how_much_the_warm_up_left(results: Results) -> None:
     assert "answered 2, failed 0, left 1; of 3 questions that were asked after it 2 had" in report(results).heading
-
-
-def test_results_are_written_between_their_marks(tmp_path: Path) -> None:
-    document = tmp_path / "document.md"
-    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n{END}\n", encoding="utf-8")
-    write_between_marks(document, BEGIN, Report("new", (("Title", (Column("a", ("x",)), Column("b", ("1",)))),)))
-    written = document.read_text(encoding="utf-8")
-    assert written == f"before\n{BEGIN}\nnew\n\nTitle:\n\n| a | b |\n| --- | ---: |\n| x | 1 |\n{END}\nafter\n{END}\n"
-
-
-def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:
-    document = tmp_path / "document.md"
-    document.write_text("text\n", encoding="utf-8")
-    with pytest.raises(SystemExit, match="lacks the marks"):
-        write_between_marks(document, BEGIN, Report("new", ()))
-    assert document.read_text(encoding="utf-8") == "text\n"
