@@ -42,7 +42,7 @@ class RestatedMart:
         records: its record view, quoted.
         measures: figures that ought to stand still once a month is closed.
         places: dimensions that ought to; a record that moves between them is logged though the month's sum stands.
-        is_built_by_slices: whether dbt logs which months of the mart it built anew; else each build may change any.
+        is_built_by_slices: whether dbt logs which records it built the mart by; else each build may change any.
     """
 
     mart: str

@@ -306,7 +306,6 @@ def test_a_record_that_moves_to_another_closed_month_leaves_one_and_enters_the_o
     warehouse, moved = Warehouse(nights.client), nights.ids["repriced"]
     restate(warehouse)
     for day in ("2026-02-05", "2026-04-05"):
-        before = month_sums(nights.client)
         rebuild(nights.client, moved)
         nights.client.command(
             "alter table analytics.fct_deals update closed_day = {day:Date32} where deal_id = {id:String}",
@@ -321,7 +320,6 @@ def test_a_record_that_moves_to_another_closed_month_leaves_one_and_enters_the_o
             ("2026-04-01", "won_deals"): sign, ("2026-04-01", "won_amount_base"): 350 * sign,
             ("2026-02-01", "won_deals"): -sign, ("2026-02-01", "won_amount_base"): -350 * sign,
         }  # fmt: skip
-    assert before != {}
     assert restate(warehouse) == []
 
 

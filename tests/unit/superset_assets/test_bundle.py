@@ -117,6 +117,15 @@ def test_charts_are_drawings_that_their_sources_name(bundle: Bundle) -> None:
     assert {each["viz_type"] for each in of(bundle, "charts").values()} <= viz_types()
 
 
+def test_months_along_an_axis_stand_aslant_and_all_else_level(bundle: Bundle) -> None:
+    """Level, Superset leaves out months that would touch, the newest among them."""
+    rotations: dict[bool, set[int]] = {}
+    for each in of(bundle, "charts").values():
+        if "xAxisLabelRotation" in (params := each["params"]):
+            rotations.setdefault(params["x_axis"] == "month", set()).add(params["xAxisLabelRotation"])
+    assert rotations == {True: {45}, False: {0}}
+
+
 def test_a_chart_can_be_exported_without_being_opened(bundle: Bundle) -> None:
     for path, each in of(bundle, "charts").items():
         (query,) = json.loads(each["query_context"])["queries"]
