@@ -6,8 +6,8 @@ commits all of it, so a run that dies in between has changed nothing.
 - `month_baselines`: per mart and tenant, before which month all months are closed, and what was compared.
 - `month_totals`: per closed month, its figures and a digest of the records behind them, as last seen; and since which
   batch its records count.
-- `month_records`: the records behind each closed month. Of one record that of the last batch counts; without
-  contributions it is no longer behind the month.
+- `month_records`: the records behind each closed month. Of one record the rows of the last batch count, one per day
+  that it stands on; without contributions it is no longer behind the month.
 - `restatement_entries`: what changed. `restatements` is the view of it that readers use: committed entries only.
 
 `comparisons` alone belongs to no batch: up to which build of its report each mart was compared. It is written last;

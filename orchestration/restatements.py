@@ -1,11 +1,12 @@
 """Finds figures of closed months that changed since the last build, and logs them with the records behind the change.
 
 Which figures of a closed month ought to stand still is declared in the YAML of the record views (`restated: true` of a
-measure), and so is the place of a record within the month (`restated: true` of a dimension). Compared are the
-records that the report was built by since the last comparison (dbt logs them), and stored are those that differ. Where
-nothing tells which these are, and of months that have closed since, whole months are compared by a digest of their
-records, and stored whole where it differs. What counts on which day belongs in the dbt models, the tables of the log in
-`orchestration.restatement_log`.
+measure), and so is the place of a record within the month (`restated: true` of a dimension). Compared are the records
+that the report was built by since the last comparison (dbt logs them), and stored are those that differ. Where nothing
+tells which these are, and of months that have closed since, whole months are compared by a digest of their records, and
+stored whole where it differs. A record may stand in a month more than once, as a lead does that came and was converted
+in it; all of its rows are compared and stored together, and it has one place in all of them. What counts on which day
+belongs in the dbt models, the tables of the log in `orchestration.restatement_log`.
 """
 
 from __future__ import annotations
@@ -212,13 +213,18 @@ from ({_known_records(warehouse, mart, of_rebuilt)})
 """
     records = f"""
 insert into {log_table(warehouse, "month_records")}
-select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, anyIf(place, is_now),
-    anyIf(contributions, is_now), {{batch:UInt64}}
-from ({states})
-group by tenant_id, month, record_type, record_id
-having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
-    -- Within an aggregate function, or it would be asked of every record first.
-    and not max({months})
+select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, tupleElement(row_now, 1),
+    tupleElement(row_now, 2), {{batch:UInt64}}
+from (
+    select tenant_id, month, record_type, record_id, groupArrayIf((place, contributions), is_now) as rows_now
+    from ({states})
+    group by tenant_id, month, record_type, record_id
+    having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
+        -- Within an aggregate function, or it would be asked of every record first.
+        and not max({months})
+)
+-- A record that left the month gets a row without contributions.
+left array join rows_now as row_now
 """
     # What the month was, less what its records were, and what they are now: of numbers of 64 bits as of figures.
     totals = f"""
@@ -454,11 +460,11 @@ def _known_records(warehouse: Warehouse, mart: RestatedMart, condition: str) -> 
         condition: on tenant_id, month, record_type and record_id of the records to read.
     """
     return f"""
-select tenant_id, month, record_type, record_id, tupleElement(state, 1) as place,
-    tupleElement(state, 2) as contributions
+select tenant_id, month, record_type, record_id, tupleElement(state, 2) as place,
+    tupleElement(state, 3) as contributions
 from (
     select known.tenant_id as tenant_id, known.month as month, known.record_type as record_type,
-        known.record_id as record_id, argMax((known.place, known.contributions), known.batch) as state
+        known.record_id as record_id, groupArray((known.batch, known.place, known.contributions)) as states
     from (
         select * from {log_table(warehouse, "month_records")}
         where mart = {format_str(mart.mart)} and batch < {{batch:UInt64}} and ({condition})
@@ -468,6 +474,7 @@ from (
     where known.batch >= months.records_since
     group by known.tenant_id, known.month, known.record_type, known.record_id
 )
+array join arrayFilter(state -> state.1 = arrayMax(states.1), states) as state
 where notEmpty(contributions)
 """
 

@@ -44,8 +44,19 @@
 {% macro log_build(relation, definition, reason) -%}
     {#- The keys of a try may not be there, and nothing follows it. -#}
     {%- if target.name == 'dev' %}{{ return('') }}{% endif -%}
-    {%- if entity_of(model) == 'slices' %}{% do log_rebuilt_records(model.name, reason) %}{% endif -%}
+    {%- if entity_of(model) == 'slices' and is_restated(model.name) %}{% do log_rebuilt_records(model.name, reason) %}{% endif -%}
     {%- do log_read(relation, followed_by(model).entities, definition, reason) -%}
+{%- endmacro %}
+
+{#- Whether the restatement log watches a report, and so forgets what is logged of it: by a measure of its record view. -#}
+{% macro is_restated(report) -%}
+    {%- set measures = [] -%}
+    {%- for node in graph.nodes.values() if node.config.get('meta', {}).get('records_of') == report -%}
+        {%- for column in node.columns.values() if column.config.meta.get('kind') == 'measure' and column.config.meta.get('restated') -%}
+            {%- do measures.append(column.name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(measures | length > 0) }}
 {%- endmacro %}
 
 {#-

@@ -379,8 +379,11 @@ def test_a_row_that_is_mended_before_postgres_judges_it_is_loaded(
         nonlocal losses
         losses += 1
         if losses == 30:
-            sent = copied.warehouse.rows(f"select count() from {copied.warehouse.loading('contacts')}")
-            assert sent[0][0] > 1
+            # They were sent, and are written in the server's own time.
+            sent, deadline = f"select count() from {copied.warehouse.loading('contacts')}", time.monotonic() + 60
+            while not copied.warehouse.rows(sent)[0][0]:
+                assert time.monotonic() < deadline, "nothing that was sent is written"
+                time.sleep(0.05)
             with connect_postgres(empty_postgres) as elsewhere:
                 elsewhere.execute("delete from things where id = 1")
             raise copy_push.RowBarred

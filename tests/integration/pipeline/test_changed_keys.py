@@ -19,8 +19,10 @@ from deploy.connections import connect_clickhouse, connect_postgres
 from deploy.demo_crm import fill, play_day
 from deploy.embedded.clickhouse import start_clickhouse
 from deploy.settings import ClickHouseSettings, PostgresSettings
+from orchestration.dbt_manifest import load_dbt_project
 from orchestration.extraction.replica import Warehouse
 from orchestration.extraction.source_catalog import Connection
+from orchestration.restatements import Restatement, log_restatements, read_restated_marts
 from tests.integration.conftest import engine_folder
 from tests.integration.pipeline.building import Built, build, build_and_test, extract
 from tests.integration.pipeline.conftest import create_database
@@ -28,6 +30,8 @@ from tests.integration.pipeline.conftest import create_database
 DEALS = 600
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 MODELS_BY_CHANGED_KEYS = 16
+# Reports that the restatement log watches; each is built by slices.
+WATCHED = ("lead_conversion", "leads_by_source", "manager_activity", "sales_by_month")
 # They and what they are made of; what is made of them is built whole each time.
 BY_CHANGED_KEYS = ("--select", "+config.materialized:changed_keys")
 
@@ -163,6 +167,8 @@ class Night:
         found: keys that the build by changed keys found changed.
         listed: these, and those that were kept for tests.
         listed_again: the same of the whole build after it.
+        restated: figures of closed months that changed, by the records that the reports were built by.
+        overlooked: months in which all records, compared after the whole build, differ from what that left.
     """
 
     built_whole: dict[str, str]
@@ -171,6 +177,8 @@ class Night:
     found: int
     listed: int
     listed_again: int
+    restated: int
+    overlooked: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,7 @@ def company(postgres: PostgresSettings, tmp_path_factory: pytest.TempPathFactory
             warehouse = Warehouse(client, crm="crm", ops="ops")
             extract(crm, warehouse)
             build(access, folder, TODAY, *BY_CHANGED_KEYS)
+            restate(warehouse)
             yield ChangingCompany(crm, warehouse, access, folder)
 
 
@@ -240,6 +249,7 @@ def live_through(
     ).result_rows
     assert len(reasons) == MODELS_BY_CHANGED_KEYS
     built, found, listed = contents(client), keys_listed(client, "is_new"), keys_listed(client)
+    restated = restate(warehouse)
     keep(client)
     build(access, folder, as_of, *BY_CHANGED_KEYS, "--full-refresh")
     whole = contents(client)
@@ -250,7 +260,27 @@ def live_through(
         found,
         listed,
         keys_listed(client),
+        len(restated),
+        found_by_comparing_all(warehouse),
     )
+
+
+def restate(warehouse: Warehouse) -> list[Restatement]:
+    """Follow with the restatement log."""
+    marts = read_restated_marts(load_dbt_project().manifest_path)
+    assert [mart.mart for mart in marts if mart.is_built_by_slices] == list(WATCHED)
+    return log_restatements(
+        warehouse, marts, tenants="analytics.dim_tenants", rebuilt_records="ops.rebuilt_records", run_id="test"
+    )
+
+
+def found_by_comparing_all(warehouse: Warehouse) -> list[tuple[str, str, str]]:
+    """Return mart, tenant and month of what a comparison of all records finds; after a whole build it is one."""
+    last = "select max(batch) from ops.restatement_batches"
+    ((before,),) = warehouse.rows(last)
+    restate(warehouse)
+    query = f"select mart, tenant_id, toString(month) from ops.month_totals where batch = ({last}) and batch > {before}"
+    return [(str(mart), str(tenant), str(month)) for mart, tenant, month in warehouse.rows(query)]
 
 
 def keys_listed(client: Client, condition: str = "true") -> int:
@@ -323,6 +353,22 @@ def test_something_changed(nights: dict[str, Night], title: str) -> None:
 def test_a_full_refresh_takes_no_key_for_changed_that_is_not(nights: dict[str, Night], title: str) -> None:
     """All of them are more than the memory holds."""
     assert nights[title].listed_again <= nights[title].listed
+
+
+@pytest.mark.parametrize("title", NIGHTS)
+def test_no_restatement_is_overlooked(nights: dict[str, Night], title: str) -> None:
+    """The log compares the records that a report was built by, and there is nothing for a comparison of all to find."""
+    assert nights[title].overlooked == []
+    if title in ("rows", "played days"):
+        assert nights[title].restated > 0
+    if title == "nothing":
+        assert nights[title].restated == 0
+
+
+def test_what_was_compared_is_forgotten(nights: dict[str, Night], company: ChangingCompany) -> None:
+    """But for the last build of each watched report; of one that is not watched nothing is noted."""
+    rows = company.warehouse.rows("select report, uniq(built_at) from ops.rebuilt_records group by report")
+    assert dict(rows) == dict.fromkeys(WATCHED, 1)
 
 
 def test_where_nothing_changed_no_key_is_found(nights: dict[str, Night]) -> None:
