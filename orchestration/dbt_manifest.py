@@ -12,7 +12,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster_dbt import DbtCliResource, DbtProject, asset_utils
 from dagster_dbt.core.dbt_cli_invocation import PARTIAL_PARSE_FILE_NAME
 from packaging.version import Version
 
@@ -24,6 +24,10 @@ PROJECT_FOLDER = REPOSITORY / "dbt_project"
 # Beside the interpreter: the environment need not be activated, and another dbt on the PATH must not be taken.
 _EXECUTABLE = Path(sys.executable).parent / "dbt"
 _INPUT_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
+
+# A run of more models and tests than this gets a copy of the project in a temporary folder, which dagster-dbt never
+# deletes and where nothing is parsed yet. There is no setting for it; a command line of Linux holds some 1,500 names.
+asset_utils._SELECTION_ARGS_THRESHOLD = 1_500  # type: ignore[misc]
 
 
 def load_dbt_project() -> DbtProject:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from dagster import ConfigurableResource, Failure, resource
 
+from deploy.dagster_home import local_home
 from deploy.settings import Settings, SettingsError, load_settings
 from orchestration.ml.parallel import Workers
 
@@ -40,10 +41,12 @@ def export_for_dbt(settings: Settings, as_of: datetime) -> None:
     """Put into this process's environment what dbt reads there: the warehouse's settings, and "now" (aware).
 
     dbt runs as a child process and knows neither `.env` nor `NAME_FILE`; the environment, unlike a command line, is not
-    visible to other users of the machine.
+    visible to other users of the machine. Its folder is among what the machine keeps: in the checkout, runs against two
+    warehouses would take what was parsed from each other.
     """
     os.environ.update(
         settings.clickhouse.environment(),
+        DBT_TARGET_PATH=str(local_home() / "dbt"),
         DBT_THREADS=str(settings.dbt_threads),
         TODAY_REFRESH_SECONDS=str(settings.today_refresh_seconds),
         **now_for_dbt(as_of),

@@ -8,6 +8,8 @@ commits all of it, so a run that dies in between has changed nothing.
   batch its records count.
 - `month_records`: the records behind each closed month. Of one record the rows of the last batch count, one per day
   that it stands on; without contributions it is no longer behind the month.
+- `differing_records`: of the records that the last batch compared one by one those that differ, with their rows before
+  and now.
 - `restatement_entries`: what changed. `restatements` is the view of it that readers use: committed entries only.
 
 `comparisons` alone belongs to no batch: up to which build of its report each mart was compared. It is written last;
@@ -24,6 +26,8 @@ from orchestration.extraction.replica import Warehouse
 FIGURE = "Decimal(38, 2)"
 
 _MONTH = "mart LowCardinality(String), tenant_id String, month Date32"
+
+_ROWS = f"Array(Tuple(place Array(String), contributions Map(String, {FIGURE})))"
 
 # A warehouse of an older version has no such column: there each batch wrote the records of its months whole.
 _RECORDS_SINCE = "records_since UInt64 default batch"
@@ -47,6 +51,11 @@ _TABLES = {
         f"contributions Map(String, {FIGURE}), batch UInt64",
         "mart, tenant_id, month, batch, record_type, record_id",
     ),
+    "differing_records": (
+        f"{_MONTH}, record_type LowCardinality(String), record_id String, rows_before {_ROWS}, rows_now {_ROWS}, "
+        "batch UInt64",
+        "mart, tenant_id, month, record_type, record_id",
+    ),
     "restatement_entries": (
         f"{_MONTH}, measure LowCardinality(String), value_from {FIGURE}, value_to {FIGURE}, "
         "records Array(Tuple(record_type String, record_id String, contribution_from Decimal(38, 2), "
@@ -57,6 +66,8 @@ _TABLES = {
     "comparisons": ("mart LowCardinality(String), built_until DateTime64(6, 'UTC')", "mart, built_until"),
 }
 _OF_NO_BATCH = ("restatement_batches", "comparisons")
+# Emptied when the next batch begins.
+_OF_LAST_BATCH = ("differing_records",)
 
 
 def log_table(warehouse: Warehouse, table: str) -> str:
@@ -95,4 +106,4 @@ inner join {log_table(warehouse, "restatement_batches")} as batches on entries.b
 
 def staged_tables() -> tuple[str, ...]:
     """Return the tables whose rows count only once their batch is committed."""
-    return tuple(table for table in _TABLES if table not in _OF_NO_BATCH)
+    return tuple(table for table in _TABLES if table not in (*_OF_NO_BATCH, *_OF_LAST_BATCH))

@@ -188,8 +188,8 @@ from ({_closed_records(warehouse, mart, months)})
 """
 
 
-def changed_statements(warehouse: Warehouse, mart: RestatedMart, months: str, rebuilt: str) -> tuple[str, str]:
-    """Return the inserts of the records that differ of those that the mart was built by, and of their months.
+def changed_statements(warehouse: Warehouse, mart: RestatedMart, months: str, rebuilt: str) -> tuple[str, str, str]:
+    """Return the inserts of what differs of the records that the mart was built by: rows before and now, rows, months.
 
     Args:
         warehouse: that holds marts and log.
@@ -198,57 +198,52 @@ def changed_statements(warehouse: Warehouse, mart: RestatedMart, months: str, re
         rebuilt: where the records that the mart was built by are read.
     """
     of_rebuilt = f"record_id in (select record_id {rebuilt}) and {_KEY} in (select {_KEY} {rebuilt})"
-    same_record = _is_among(("tenant_id", "month", "record_type", "record_id"), "from written")
-    written = f"""
-select * from {log_table(warehouse, "month_records")}
-where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}
-    and (tenant_id, month) not in ({_months_of_batch(warehouse, mart)})
-"""
-    states = f"""
-select tenant_id, month, record_type, record_id, place, contributions, true as is_now
-from ({_closed_records(warehouse, mart, of_rebuilt)})
-union all
-select tenant_id, month, record_type, record_id, place, contributions, false as is_now
-from ({_known_records(warehouse, mart, of_rebuilt)})
+    # Once for all that follows: where a record stood before is known by its id alone, so the whole log is asked for it.
+    differing = f"""
+insert into {log_table(warehouse, "differing_records")}
+select {format_str(mart.mart)}, tenant_id, month, record_type, record_id,
+    groupArrayIf((place, contributions), not is_now), groupArrayIf((place, contributions), is_now), {{batch:UInt64}}
+from (
+    select tenant_id, month, record_type, record_id, place, contributions, true as is_now
+    from ({_closed_records(warehouse, mart, of_rebuilt)})
+    union all
+    select tenant_id, month, record_type, record_id, place, contributions, false as is_now
+    from ({_known_records(warehouse, mart, of_rebuilt)})
+)
+group by tenant_id, month, record_type, record_id
+having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
+    -- Within an aggregate function, or it would be asked of every record first.
+    and not max({months})
 """
     records = f"""
 insert into {log_table(warehouse, "month_records")}
-select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, tupleElement(row_now, 1),
-    tupleElement(row_now, 2), {{batch:UInt64}}
-from (
-    select tenant_id, month, record_type, record_id, groupArrayIf((place, contributions), is_now) as rows_now
-    from ({states})
-    group by tenant_id, month, record_type, record_id
-    having sumIf({_DIGEST}, is_now) != sumIf({_DIGEST}, not is_now)
-        -- Within an aggregate function, or it would be asked of every record first.
-        and not max({months})
-)
--- A record that left the month gets a row without contributions.
-left array join rows_now as row_now
+select {format_str(mart.mart)}, tenant_id, month, record_type, record_id, place, contributions, {{batch:UInt64}}
+from ({_differing_records(warehouse, mart, "now")})
 """
     # What the month was, less what its records were, and what they are now: of numbers of 64 bits as of figures.
     totals = f"""
 insert into {log_table(warehouse, "month_totals")}
-with
-    written as ({written}),
-    terms as (
-        select tenant_id, month, totals as figures, digest as term, records_since from ({_last_totals(warehouse, mart)})
-        where (tenant_id, month) in (select tenant_id, month from written)
-        union all
-        select tenant_id, month, contributions as figures, {_DIGEST} as term, 0 as records_since from written
-        where notEmpty(contributions)
-        union all
-        select tenant_id, month, mapApply((measure, figure) -> (measure, -figure), contributions) as figures,
-            bitNot({_DIGEST}) + 1 as term, 0 as records_since
-        from ({_known_records(warehouse, mart, same_record)})
-    )
+with terms as (
+    select tenant_id, month, totals as figures, digest as term, records_since
+    from ({_last_totals(warehouse, mart)})
+    where (tenant_id, month) in (select tenant_id, month from ({_differing_records(warehouse, mart, "now")}))
+    union all
+    select tenant_id, month, contributions as figures, {_DIGEST} as term, 0 as records_since
+    from ({_differing_records(warehouse, mart, "now")})
+    where notEmpty(contributions)
+    union all
+    select tenant_id, month, mapApply((measure, figure) -> (measure, -figure), contributions) as figures,
+        bitNot({_DIGEST}) + 1 as term, 0 as records_since
+    from ({_differing_records(warehouse, mart, "before")})
+    where notEmpty(contributions)
+)
 select {format_str(mart.mart)}, tenant_id, month,
     mapFilter((measure, figure) -> figure != 0, sumMap(figures)) as totals_now,
     sum(term) as digest_now, {{batch:UInt64}}, max(records_since)
 from terms
 group by tenant_id, month
 """
-    return records, totals
+    return differing, records, totals
 
 
 def entries_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
@@ -261,11 +256,7 @@ def entries_statement(warehouse: Warehouse, mart: RestatedMart) -> str:
     of_batch = f"from {log_table(warehouse, 'month_records')} {of_mart}"
     # Of a month that was compared whole each record, of another one those that were found to differ.
     of_whole_months = f"from {log_table(warehouse, 'month_totals')} {of_mart} and records_since = {{batch:UInt64}}"
-    in_whole_months = _is_among(("tenant_id", "month"), of_whole_months)
-    changed = _is_among(
-        ("tenant_id", "month", "record_type", "record_id"),
-        f"{of_batch} and (tenant_id, month) not in (select tenant_id, month {of_whole_months})",
-    )
+    in_whole_months = f"(tenant_id, month) in (select tenant_id, month {of_whole_months})"
     return f"""
 insert into {log_table(warehouse, "restatement_entries")}
 with
@@ -283,7 +274,7 @@ with
             from ({_known_records(warehouse, mart, in_whole_months)})
             union all
             select tenant_id, month, record_type, record_id, place, contributions, false as is_now
-            from ({_known_records(warehouse, mart, changed)})
+            from ({_differing_records(warehouse, mart, "before")})
         )
         -- The first time that a tenant is seen nothing has changed, and all of its records are new.
         where tenant_id in (select tenant_id from closed)
@@ -442,15 +433,6 @@ where records.month < closed.closed_before and notEmpty(records.contributions)
 """
 
 
-def _is_among(columns: tuple[str, ...], rows: str) -> str:
-    """Return the condition that a key is among those of rows, by hashes before texts (see is_among.sql)."""
-    key, last = ", ".join(columns), columns[-1]
-    return (
-        f"{last} in (select {last} {rows}) "
-        f"and if(cityHash64({key}) in (select cityHash64({key}) {rows}), ({key}) in (select {key} {rows}), false)"
-    )
-
-
 def _known_records(warehouse: Warehouse, mart: RestatedMart, condition: str) -> str:
     """Return the query of the records behind closed months as the batches before this one left them.
 
@@ -477,6 +459,15 @@ from (
 array join arrayFilter(state -> state.1 = arrayMax(states.1), states) as state
 where notEmpty(contributions)
 """
+
+
+def _differing_records(warehouse: Warehouse, mart: RestatedMart, when: Literal["before", "now"]) -> str:
+    """Return the query of the rows that this batch's differing records had, or have; without contributions if none."""
+    return (
+        f"select tenant_id, month, record_type, record_id, row.place as place, row.contributions as contributions "
+        f"from {log_table(warehouse, 'differing_records')} left array join rows_{when} as row "
+        f"where mart = {format_str(mart.mart)} and batch = {{batch:UInt64}}"
+    )
 
 
 def _last_baselines(warehouse: Warehouse, mart: RestatedMart) -> str:
@@ -527,10 +518,11 @@ def _has_rows(warehouse: Warehouse, table: str, batch: int) -> bool:
 
 
 def _clear_unfinished(warehouse: Warehouse, batch: int) -> None:
-    """Delete what an earlier run wrote under this batch's number without committing it."""
+    """Delete what an earlier run wrote under this batch's number without committing it, and what only it needed."""
     for table in staged_tables():
         if _has_rows(warehouse, table, batch):
             _delete(warehouse, log_table(warehouse, table), f"batch = {batch}")
+    warehouse.run(f"truncate table {log_table(warehouse, 'differing_records')}")
 
 
 def _forget_replaced_records(warehouse: Warehouse, batch: int) -> None:

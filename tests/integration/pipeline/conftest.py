@@ -41,7 +41,8 @@ class Company:
     late_lead: list[bool] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of `.env.example`."""
+        """Return the variables of `.env.example`, and a folder for what a run needs no longer than itself."""
+        self.temporary_folder.mkdir(exist_ok=True)
         return {
             "DB_HOST": self.crm.host,
             "DB_PORT": str(self.crm.port),
@@ -53,7 +54,13 @@ class Company:
             "CLICKHOUSE_USER": self.warehouse.username,
             "CLICKHOUSE_PASSWORD": self.warehouse.password.get_secret_value(),
             "CRM_ANALYTICS_HOME": str(self.home),
+            "TMPDIR": str(self.temporary_folder),
         }
+
+    @property
+    def temporary_folder(self) -> Path:
+        """Return that folder."""
+        return self.home.parent / f"{self.home.name}_temporary"
 
     def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the pipeline's command line and return what it printed."""

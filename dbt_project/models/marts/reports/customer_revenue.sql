@@ -4,7 +4,15 @@
 with sold_deals as (
     select
         deals.tenant_id as tenant_id,
-        deals.deal_id as deal_id
+        deals.deal_id as deal_id,
+        {{ first_of_month('deals.closed_day') }} as month,
+        deals.department_id as department_id,
+        deals.department_name as department_name,
+        deals.manager_id as manager_id,
+        deals.manager_name as manager_name,
+        deals.pipeline_id as pipeline_id,
+        deals.pipeline_name as pipeline_name,
+        coalesce(deals.amount_base, 0) as amount
     from {{ ref('fct_deals') }} as deals
     inner join {{ ref('dim_tenants') }} as tenants on deals.tenant_id = tenants.tenant_id
     where
@@ -20,7 +28,7 @@ customers as (
 sales as (
     select
         deals.tenant_id as tenant_id,
-        {{ first_of_month('deals.closed_day') }} as month,
+        deals.month as month,
         customers.customer_kind as customer_kind,
         customers.customer_id as customer_id,
         customers.customer_name as customer_name,
@@ -30,8 +38,8 @@ sales as (
         deals.manager_name as manager_name,
         deals.pipeline_id as pipeline_id,
         deals.pipeline_name as pipeline_name,
-        coalesce(deals.amount_base, 0) as amount
-    from {{ ref('fct_deals') }} as deals
+        deals.amount as amount
+    from sold_deals as deals
     inner join customers on deals.tenant_id = customers.tenant_id and deals.deal_id = customers.deal_id
 ),
 
