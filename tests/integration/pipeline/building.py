@@ -70,7 +70,7 @@ def _run_dbt(environment: dict[str, str], folder: Path, arguments: tuple[str, ..
     os.environ.update(environment)
     project = str(REPOSITORY / "dbt_project")
     options = ["--project-dir", project, "--profiles-dir", project]
-    options += ["--target-path", str(folder), "--log-path", str(folder)]
+    options += ["--target-path", str(folder), "--log-path", str(folder), "--no-write-json"]
     with redirect_stdout(StringIO()) as output:
         runner = dbtRunner(_parsed_project(tuple(options)))
         finished = runner.invoke(["build", *arguments, "--exclude-resource-type", "unit_test", *options])

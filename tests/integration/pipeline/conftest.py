@@ -18,7 +18,7 @@ from deploy.demo_crm import begin_late_commit, fill, play_day, read_as_of
 from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
 from tests.judge.compare import JUDGED, Difference, compare_report, prepare_steering, read_mart, run_judge
 
-DEALS = 2_000
+DEALS = 1_000
 
 
 @dataclass(frozen=True)

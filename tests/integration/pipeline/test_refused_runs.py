@@ -94,7 +94,7 @@ def change(company: Company, statement: str) -> None:
 
 def test_an_unknown_time_zone_stops_the_run_by_name(small_company: Company) -> None:
     change(small_company, "update tenants set timezone = 'Europe/Moskow', updated_at = now() where id = 'volga'")
-    finished = small_company.run()
+    finished = small_company.run("hourly")
     assert finished.returncode == 1
     assert "error: " in finished.stderr
     assert "tenant 'volga': time zone 'Europe/Moskow' is unknown" in finished.stderr
@@ -108,7 +108,7 @@ def test_an_unmapped_status_stops_the_run_by_name(small_company: Company) -> Non
         small_company,
         "update activities set status = 'paused', updated_at = now() where id = (select min(id) from activities)",
     )
-    finished = small_company.run()
+    finished = small_company.run("hourly")
     assert finished.returncode == 1
     assert "activities.status" in finished.stderr
     assert "'paused'" in finished.stderr

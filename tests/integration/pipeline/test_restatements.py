@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +16,11 @@ from deploy.embedded.clickhouse import start_clickhouse
 from deploy.settings import REPOSITORY, ClickHouseSettings, PostgresSettings
 from orchestration.dbt_manifest import load_dbt_project
 from orchestration.extraction.replica import Warehouse
+from orchestration.restatement_log import create_restatement_log
 from orchestration.restatements import Restatement, log_restatements, read_restated_marts
 from tests.integration.judge_selftest.tiny_crm import TinyCrm
-from tests.integration.pipeline.conftest import Company, create_database
+from tests.integration.pipeline.building import build, extract
+from tests.integration.pipeline.conftest import create_database
 
 STAGES = {"new": (10, "open"), "signed": (20, "won"), "lost": (30, "lost")}
 MARTS = read_restated_marts(load_dbt_project().manifest_path)
@@ -56,18 +59,24 @@ def nights(
     postgres: PostgresSettings, own_clickhouse: ClickHouseSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Nights:
     """Return what three nights left."""
-    company = Company(create_database(postgres, "restated"), own_clickhouse, tmp_path_factory.mktemp("home"))
-    client = connect_clickhouse(own_clickhouse, autogenerate_session_id=False)
-    with connect_postgres(company.crm) as connection:
+    client, folder = connect_clickhouse(own_clickhouse, autogenerate_session_id=False), tmp_path_factory.mktemp("dbt")
+    with connect_postgres(create_database(postgres, "restated")) as connection:
         connection.execute((REPOSITORY / "deploy" / "demo_crm" / "schema.sql").read_bytes())
-        crm = TinyCrm(connection)
+        crm, warehouse = TinyCrm(connection), Warehouse(client)
+
+        def pass_night() -> None:
+            extract(connection, warehouse)
+            create_restatement_log(warehouse)
+            build(own_clickhouse, folder, datetime.fromisoformat(crm.as_of))
+            restate(warehouse)
+
         ids = first_day(crm)
-        run_night(company, crm)
+        pass_night()
         baseline, before = read_log(client), month_sums(client)
         second_day(crm, ids)
-        run_night(company, crm)
+        pass_night()
         logged, after = read_log(client), month_sums(client)
-        run_night(company, crm)
+        pass_night()
     places = {
         record: (place_from, place_to)
         for record, place_from, place_to in client.query(
@@ -75,11 +84,6 @@ def nights(
         ).result_rows
     }
     return Nights(ids, client, baseline, logged, read_log(client), before, after, places)
-
-
-def run_night(company: Company, crm: TinyCrm) -> None:
-    finished = company.run("nightly", extra={"AS_OF": crm.as_of})
-    assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
 def first_day(crm: TinyCrm) -> dict[str, int]:
