@@ -103,6 +103,9 @@ def first_day(crm: TinyCrm) -> dict[str, int]:
         crm.moved(ids[name], ids["pipeline"], ("new", "2026-01-01T10:00:00Z"), ("signed", f"{day}T10:00:00Z"))
     ids["lead"] = crm.lead("2026-02-10T00:00:00Z", source_id=ids["web"], owner_user_id=ids["manager"])
     ids["other lead"] = crm.lead("2026-02-11T00:00:00Z", source_id=ids["web"])
+    # It stands in its month twice: on the day that it came, and on the day of its deal.
+    ids["converted"] = crm.lead("2025-11-03T00:00:00Z", source_id=ids["web"])
+    ids["its deal"] = crm.deal(ids["pipeline"], "new", "2025-11-20T00:00:00Z", lead_id=ids["converted"])
     for name in ("call", "other call"):
         ids[name] = crm.activity(
             "call", "done", completed_at="2026-05-05T09:00:00Z", duration_minutes=30,
@@ -121,6 +124,7 @@ def second_day(crm: TinyCrm, ids: dict[str, int]) -> None:
     crm.change("deals", ids["of the open month"], amount=501)
     crm.change("leads", ids["lead"], source_id=ids["fair"])
     crm.delete("activities", ids["call"])
+    crm.delete("deals", ids["its deal"])
     ids["backdated"] = crm.deal(
         ids["pipeline"], "signed", "2026-06-14T00:00:00Z", closed_at="2025-12-30T10:00:00Z", amount=70
     )
@@ -169,6 +173,7 @@ def test_the_log_names_exactly_what_changed(nights: Nights) -> None:
         return str(nights.ids[name]), Decimal(before), Decimal(after), reason
 
     expected: list[tuple[str, str, str, float, float, tuple[tuple[str, Decimal, Decimal, str], ...]]] = [
+        ("lead_conversion", "2025-11-01", "period_converted_leads", 1, 0, (kept("converted", 1, 0, "changed"),)),
         ("lead_conversion", "2026-01-01", "direct_deals", 6, 5, (left("deleted", 1),)),
         ("lead_conversion", "2026-02-01", "leads", 2, 2, (kept("lead", 1, 1, "moved"),)),
         ("leads_by_source", "2026-02-01", "leads", 2, 2, (kept("lead", 1, 1, "moved"),)),
