@@ -32,6 +32,8 @@ _DIGEST = "cityHash64(record_type, record_id, place, mapKeys(contributions), map
 _RECORD = "cityHash64(tenant_id, month, record_type, record_id)"
 # The same without the month: in which months a record stood before, and stands now, is what is asked.
 _KEY = "cityHash64(tenant_id, record_type, record_id)"
+# Of the condition on months that are compared whole.
+_NO_MONTH = "false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,8 @@ def log_restatements(
     # Before anything is read: what is built from now on is compared next time.
     built = {mart: _last_rebuilt(warehouse, mart, rebuilt_records) for mart in marts}
     for mart in marts:
-        months, rebuilt = _to_compare(warehouse, mart, rebuilt_records)
-        for statement in (
-            baseline_statement(warehouse, mart, tenants=tenants),
-            totals_statement(warehouse, mart, months),
-            records_statement(warehouse, mart),
-            *(changed_statements(warehouse, mart, months, rebuilt) if rebuilt else ()),
-            entries_statement(warehouse, mart),
-        ):
+        warehouse.run(baseline_statement(warehouse, mart, tenants=tenants), settings=_SETTINGS, batch=batch)
+        for statement in _comparisons(warehouse, mart, rebuilt_records, batch):
             warehouse.run(statement, settings=_SETTINGS, batch=batch)
     if not _is_empty(warehouse, batch):
         _commit(warehouse, batch, run_id)
@@ -358,7 +354,19 @@ def _last_rebuilt(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str
     return int(warehouse.rows(f"select toUnixTimestamp64Micro(({query}))")[0][0])
 
 
-def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) -> tuple[str, str]:
+def _comparisons(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str, batch: int) -> list[str]:
+    """Return the statements that compare a mart, in their order; after its baseline was written."""
+    months, rebuilt = _to_compare(warehouse, mart, rebuilt_records, batch)
+    statements = []
+    # Without them the views would be read whole to find no month.
+    if months != _NO_MONTH:
+        statements += [totals_statement(warehouse, mart, months), records_statement(warehouse, mart)]
+    if rebuilt:
+        statements += changed_statements(warehouse, mart, months, rebuilt)
+    return [*statements, entries_statement(warehouse, mart)] if statements else []
+
+
+def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str, batch: int) -> tuple[str, str]:
     """Return which months are compared whole, and which records by themselves.
 
     Months, by a condition on tenant_id and month: those that have closed since the mart was last compared; all of them
@@ -377,19 +385,21 @@ def _to_compare(warehouse: Warehouse, mart: RestatedMart, rebuilt_records: str) 
         f"from ({_baselines(warehouse, mart)}) as baselines "
         f"left join ({_last_baselines(warehouse, mart)}) as last on baselines.tenant_id = last.tenant_id"
     )
-    months = f"""(
-    tenant_id in (
-        select baselines.tenant_id {pairs}
-        where last.tenant_id is null or last.measures != baselines.measures or last.places != baselines.places
+    tenants = f"""
+select baselines.tenant_id {pairs}
+where last.tenant_id is null or last.measures != baselines.measures or last.places != baselines.places
+"""
+    closed = f"""
+select baselines.tenant_id, addMonths(assumeNotNull(last.closed_before), number) {pairs}
+array join range(toUInt16(dateDiff('month', assumeNotNull(last.closed_before), baselines.closed_before))) as number
+where last.tenant_id is not null
+"""
+    months = f"(tenant_id in ({tenants}) or (tenant_id, month) in ({closed}))"
+    found = f"select (select count() from ({tenants})) + (select count() from ({closed}))"
+    return (
+        months if warehouse.rows(found, batch=batch)[0][0] else _NO_MONTH,
+        rebuilt if warehouse.rows(f"select count() {rebuilt}")[0][0] else "",
     )
-    or (tenant_id, month) in (
-        select baselines.tenant_id, addMonths(assumeNotNull(last.closed_before), number) {pairs}
-        array join range(toUInt16(dateDiff('month', assumeNotNull(last.closed_before), baselines.closed_before)))
-            as number
-        where last.tenant_id is not null
-    )
-)"""
-    return months, rebuilt if warehouse.rows(f"select count() {rebuilt}")[0][0] else ""
 
 
 def _remember_comparison(warehouse: Warehouse, mart: RestatedMart, built_until: int, rebuilt_records: str) -> None:
