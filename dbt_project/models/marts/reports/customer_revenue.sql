@@ -27,18 +27,10 @@ customers as (
 
 sales as (
     select
-        deals.tenant_id as tenant_id,
-        deals.month as month,
+        deals.*,
         customers.customer_kind as customer_kind,
         customers.customer_id as customer_id,
-        customers.customer_name as customer_name,
-        deals.department_id as department_id,
-        deals.department_name as department_name,
-        deals.manager_id as manager_id,
-        deals.manager_name as manager_name,
-        deals.pipeline_id as pipeline_id,
-        deals.pipeline_name as pipeline_name,
-        deals.amount as amount
+        customers.customer_name as customer_name
     from sold_deals as deals
     inner join customers on deals.tenant_id = customers.tenant_id and deals.deal_id = customers.deal_id
 ),
