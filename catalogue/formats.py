@@ -16,6 +16,7 @@ class Format(StrEnum):
     COUNT = "count"
     MONEY = "money"
     NUMBER = "number"
+    RATIO = "ratio"
     PERCENT = "percent"
     SECONDS = "seconds"
     MINUTES = "minutes"

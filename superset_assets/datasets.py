@@ -17,6 +17,7 @@ NUMBER_FORMATS: Final = {
     Format.COUNT: ",d",
     Format.MONEY: "$,.0f",
     Format.NUMBER: ",.1f",
+    Format.RATIO: ",.2f",
     Format.PERCENT: ".1%",
     Format.SECONDS: ",d",
     Format.MINUTES: ",d",

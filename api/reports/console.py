@@ -66,6 +66,7 @@ def _written(column: Column, value: Value, language: Language) -> str:
         Format.MONEY: lambda amount: language.money(Decimal(amount)),
         Format.PERCENT: language.percent,
         Format.NUMBER: language.number,
+        Format.RATIO: language.ratio,
         Format.DAYS: language.number,
         Format.MINUTES: language.count,
         Format.SECONDS: language.count,

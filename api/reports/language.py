@@ -134,6 +134,10 @@ class Language:
         """Return a number with one decimal."""
         return str(format_decimal(value, format="#,##0.0", locale=_LOCALES[self.code]))
 
+    def ratio(self, value: float) -> str:
+        """Return a multiple of something with two decimals: what is read against 0.25 or 1 is not rounded to 0.3 or 1.0."""
+        return str(format_decimal(value, format="#,##0.00", locale=_LOCALES[self.code]))
+
     def money(self, value: Decimal) -> str:
         """Return an amount to the cent; its currency stands in the heading."""
         return str(format_decimal(value, format="#,##0.00", locale=_LOCALES[self.code]))

@@ -27,12 +27,13 @@ TABLE = ReportTable(
         Column("Sales", Format.MONEY),
         Column("Rate", Format.PERCENT),
         Column("Days", Format.NUMBER),
+        Column("Shift", Format.RATIO),
     ),
     rows=(
-        ("(none)", 1234, Decimal("1234567.80"), 0.256, 12.34),
-        ("A very long name of a manager", 0, Decimal(0), None, None),
+        ("(none)", 1234, Decimal("1234567.80"), 0.256, 12.34, 0.254),
+        ("A very long name of a manager", 0, Decimal(0), None, None, None),
     ),
-    total=("Total", 1234, Decimal("1234567.80"), None, None),
+    total=("Total", 1234, Decimal("1234567.80"), None, None, None),
 )
 
 
@@ -63,8 +64,10 @@ def test_numbers_are_written_as_the_reader_writes_them() -> None:
     english, russian = drawn("en", 120), drawn("ru", 120)
     assert "1,234,567.80" in english
     assert "25.6%" in english
+    assert "0.25 " in english
     assert "1 234 567,80" in russian
     assert "25,6 %" in russian
+    assert "0,25 " in russian
     assert "(none)" in english
     assert "(нет)" in russian
 
