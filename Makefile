@@ -135,7 +135,7 @@ bench-dashboards: $(VENV)/dev $(SUPERSET_VENV)/ready browser ## How long readers
 	@$(BIN)/python -m benchmarks.dashboards $(ARGS)
 
 bench-forecast: $(VENV)/dev ## The sales forecast beside Prophet, ARIMA and others on M3 and Tourism (ARGS="--short 60 --write-docs")
-	@$(BIN)/python -m benchmarks.forecast $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forecast $(ARGS)
 
 bench-anomalies: $(VENV)/dev ## Anomalies in daily series with events put in, beside other detectors (ARGS="--series 4 --write-docs")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.anomalies $(ARGS)

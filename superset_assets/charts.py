@@ -261,8 +261,9 @@ def _pie(source: ChartSource, mart: Mart, _: Translator) -> tuple[str, Params]:
         "metric": source.figures[0],
         "sort_by_metric": True,
         "donut": True,
-        "innerRadius": 35,
-        "outerRadius": 60,
+        "innerRadius": 32,
+        # Leaves room for names beside it.
+        "outerRadius": 55,
         "show_labels": True,
         "labels_outside": True,
         "label_line": True,

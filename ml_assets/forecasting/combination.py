@@ -28,6 +28,9 @@ _USUAL_ERRORS = {
 _SHORT, _LONG = 30, 90
 # With one year known and not yet two, the other candidates carry no season: they would repeat one level several times.
 _KNOW_A_YOUNG_SEASON = (NAIVE, "structural")
+# How many candidates one counts for, with a short history and with a long one: most of the others smooth the past in one
+# way or another and err together, so that what they all say is not said so many times.
+_VOICES = {"structural": (1.0, 6.0)}
 _CALIBRATED_AT = 0.95
 _NARROWEST = 0.3
 
@@ -66,7 +69,7 @@ def weights_at(trials: Trials, cut: int, config: ForecastConfig) -> dict[str, fl
     found = {
         name: 0.0
         if young and name not in _KNOW_A_YOUNG_SEASON
-        else 1 / (_expected_error(trials, name, cut, config) + config.weight_floor) ** power
+        else _voices(name, known) / (_expected_error(trials, name, cut, config) + config.weight_floor) ** power
         for name in names
     }
     total = sum(found.values())
@@ -86,6 +89,10 @@ def _expected_error(trials: Trials, name: str, cut: int, config: ForecastConfig)
         total += share * trials.error(trials.predictions[name, earlier].mean, earlier, steps) / scale
         count += share
     return total / count if count else usual
+
+
+def _voices(name: str, months: int) -> float:
+    return between_short_and_long(_VOICES.get(name, (1.0, 1.0)), months)
 
 
 def _usual_error(name: str, months: int) -> float:

@@ -1,8 +1,9 @@
 """A structural time series as a Gaussian process: level, trend, shrunk monthly pattern and noise in one likelihood.
 
 It is the candidate for short histories: with two years, month effects estimated one by one are mostly noise, and here
-the likelihood decides how far each is drawn to zero. Positive series are modelled in logarithms. Priors of the few
-parameters keep it steady. Nothing but this model belongs here.
+the likelihood decides how far each is drawn to zero, and how far to its neighbours. Series without negative values are
+modelled in square roots: between a pattern that grows with the level, which logarithms assume, and one that does not.
+Priors of the few parameters keep it steady. Nothing but this model belongs here.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ minimize: Any = optimize.minimize
 
 _SEASON = 12
 _LONGEST = 180
-# Logarithms of: variance of the month effects, of the wandering level, its memory in months, slope, noise.
-_PRIOR_MEAN = np.array([-0.7, -0.7, 2.5, -1.0, -1.5])
-_PRIOR_SD = np.array([1.0, 1.0, 1.0, 1.5, 1.0])
-# A month effect of last year tells this much of this year's; the rest is new.
-_PATTERN_MEMORY_YEARS = 15.0
+# Logarithms of: variance of single months' effects, of the wandering level, its memory in months, slope, noise, variance
+# of a smooth pattern.
+_PRIOR_MEAN = np.array([-0.7, -0.7, 4.0, -1.0, -1.5, -1.0])
+_PRIOR_SD = np.array([1.0, 1.0, 1.0, 1.5, 1.0, 1.0])
+# A pattern of last year tells this much of this year's; the rest is new.
+_PATTERN_MEMORY_YEARS = 60.0
+# How alike neighbouring months are in the smooth pattern (the length scale of MacKay's periodic covariance).
+_SMOOTHNESS = 0.7
 
 
 def structural_forecast(values: Values, horizon: int) -> tuple[Values, Values]:
@@ -37,18 +41,18 @@ def structural_forecast(values: Values, horizon: int) -> tuple[Values, Values]:
         horizon: how many months ahead.
     """
     recent = np.asarray(values[-_LONGEST:], dtype=float)
-    logarithmic = bool(recent.min() > 0) and float(recent.max() / recent.min()) < 1e3
-    scale = np.log(recent) if logarithmic else recent
+    rooted = bool(recent.min() >= 0)
+    scale = np.sqrt(recent) if rooted else recent
     centre, spread = float(scale.mean()), float(scale.std())
     if spread < 1e-9 * max(1.0, abs(centre)):
         return np.full(horizon, recent[-1]), np.full(horizon, 0.0)
     mean, variance = _posterior((scale - centre) / spread, horizon)
     mean, sd = mean * spread + centre, np.sqrt(variance) * spread
-    if not logarithmic:
+    if not rooted:
         return mean, sd
-    # The median of the log-normal: the mean would follow the tail, and absolute errors are what counts.
-    middle = np.exp(mean)
-    return middle, middle * np.sinh(np.minimum(sd, 3.0))
+    # The square of the mean is the median of the squares, and absolute errors are what counts.
+    low, middle, high = (np.maximum(mean + step * sd, 0.0) ** 2 for step in (-1, 0, 1))
+    return middle, (high - low) / 2
 
 
 def _posterior(scaled: Values, horizon: int) -> tuple[Values, Values]:
@@ -78,17 +82,19 @@ def _posterior(scaled: Values, horizon: int) -> tuple[Values, Values]:
 
 
 def _pieces(length: int) -> list[Values]:
-    """Covariances that do not depend on parameters: pattern, slope, noise; last the distances in months."""
+    """Covariances that do not depend on parameters: pattern, slope, noise, smooth pattern; last the distances in months."""
     time = np.arange(length, dtype=float)
     distance = np.abs(time[:, None] - time[None, :])
-    pattern = np.where(distance % _SEASON == 0, np.exp(-distance / _SEASON / _PATTERN_MEMORY_YEARS), 0.0)
+    memory = np.exp(-distance / _SEASON / _PATTERN_MEMORY_YEARS)
+    pattern = np.where(distance % _SEASON == 0, memory, 0.0)
+    smooth = memory * np.exp(-2 * (np.sin(np.pi * distance / _SEASON) / _SMOOTHNESS) ** 2)
     years = (time - time.mean()) / (length / 4)
-    return [pattern, np.outer(years, years) + 1.0, np.eye(length), distance]
+    return [pattern, np.outer(years, years) + 1.0, np.eye(length), smooth, distance]
 
 
 def _covariance(parameters: Values, pieces: list[Values]) -> Values:
-    pattern, slope, noise, distance = pieces
-    of_pattern, of_level, memory, of_slope, of_noise = np.exp(parameters)
+    pattern, slope, noise, smooth, distance = pieces
+    of_pattern, of_level, memory, of_slope, of_noise, of_smooth = np.exp(parameters)
     covariance: Values = of_pattern * pattern + of_level * np.exp(-distance / memory) + of_slope * slope
-    covariance += (of_noise + 1e-6) * noise
+    covariance += of_smooth * smooth + (of_noise + 1e-6) * noise
     return covariance
