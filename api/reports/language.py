@@ -135,7 +135,7 @@ class Language:
         return str(format_decimal(value, format="#,##0.0", locale=_LOCALES[self.code]))
 
     def ratio(self, value: float) -> str:
-        """Return a multiple of something with two decimals: what is read against 0.25 or 1 is not rounded to 0.3 or 1.0."""
+        """Return a multiple of something with two decimals: one that is read against 0.25 is not rounded to 0.3."""
         return str(format_decimal(value, format="#,##0.00", locale=_LOCALES[self.code]))
 
     def money(self, value: Decimal) -> str:

@@ -28,8 +28,8 @@ _USUAL_ERRORS = {
 _SHORT, _LONG = 30, 90
 # With one year known and not yet two, the other candidates carry no season: they would repeat one level several times.
 _KNOW_A_YOUNG_SEASON = (NAIVE, "structural")
-# How many candidates one counts for, with a short history and with a long one: most of the others smooth the past in one
-# way or another and err together, so that what they all say is not said so many times.
+# How many candidates one counts for, with a short history and with a long one: most of the others smooth the past in
+# one way or another and err together, so that what they all say is not said so many times.
 _VOICES = {"structural": (1.0, 6.0)}
 _CALIBRATED_AT = 0.95
 _NARROWEST = 0.3

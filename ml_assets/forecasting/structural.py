@@ -23,8 +23,8 @@ minimize: Any = optimize.minimize
 
 _SEASON = 12
 _LONGEST = 180
-# Logarithms of: variance of single months' effects, of the wandering level, its memory in months, slope, noise, variance
-# of a smooth pattern.
+# Logarithms of: variance of single months' effects, of the wandering level, its memory in months, slope, noise,
+# variance of a smooth pattern.
 _PRIOR_MEAN = np.array([-0.7, -0.7, 4.0, -1.0, -1.5, -1.0])
 _PRIOR_SD = np.array([1.0, 1.0, 1.0, 1.5, 1.0, 1.0])
 # A pattern of last year tells this much of this year's; the rest is new.
@@ -82,7 +82,7 @@ def _posterior(scaled: Values, horizon: int) -> tuple[Values, Values]:
 
 
 def _pieces(length: int) -> list[Values]:
-    """Covariances that do not depend on parameters: pattern, slope, noise, smooth pattern; last the distances in months."""
+    """Covariances without parameters: pattern, slope, noise, smooth pattern; last, the distances in months."""
     time = np.arange(length, dtype=float)
     distance = np.abs(time[:, None] - time[None, :])
     memory = np.exp(-distance / _SEASON / _PATTERN_MEMORY_YEARS)

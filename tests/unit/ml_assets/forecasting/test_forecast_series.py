@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ml_assets.forecasting import structural
 from ml_assets.forecasting.backtest import NAIVE, Trials, run_trials
 from ml_assets.forecasting.candidates import CANDIDATES, History, Prediction, Values, predict
 from ml_assets.forecasting.combination import (
@@ -181,6 +182,40 @@ def test_weights_are_sharper_where_more_is_known() -> None:
     # Nothing has been tested, so the errors are the usual ones: 0.97 and 1.25 with a short history, 1.07 and 1.23.
     assert ratio(30) == pytest.approx((1.30 / 1.02) ** 3)
     assert ratio(90) == pytest.approx((1.28 / 1.12) ** 5)
+
+
+def test_the_structural_model_has_more_voices_where_more_is_known() -> None:
+    def ratio(months: int) -> float:
+        known = Prediction(np.ones(6), np.ones(6))
+        trials = Trials(np.arange(1.0, months + 1), (), False, dict.fromkeys((("structural", 0), ("ets", 0)), known))
+        weights = weights_at(trials, 0, QUICK)
+        return weights["structural"] / weights["ets"]
+
+    # The usual errors are 0.77 and 0.99 with a short history, 0.70 and 0.74 with a long one.
+    assert ratio(30) == pytest.approx((1.04 / 0.82) ** 3)
+    assert ratio(90) == pytest.approx(6 * (0.79 / 0.75) ** 5)
+
+
+def test_a_smooth_season_is_told_from_noise_by_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def off() -> float:
+        errors = []
+        for seed in range(20):
+            mean, _ = structural.structural_forecast(seasonal(24, seed, noise=15), 6)
+            errors.append(np.mean(np.abs(mean - seasonal(30, seed, noise=0)[24:])))
+        return float(np.mean(errors))
+
+    smooth = off()
+    monkeypatch.setattr(structural, "_SMOOTHNESS", 0.01)  # no month is like its neighbours
+    assert smooth < 0.8 * off()
+
+
+def test_empty_months_are_no_reason_to_forecast_less_than_nothing() -> None:
+    values = np.maximum(seasonal(40, 5, noise=20) - 90, 0)
+    found = predict("structural", History(values), 12)
+
+    assert (values == 0).sum() > 10
+    assert (found.mean >= 0).all()
+    assert found.mean.max() > 20
 
 
 def test_a_verdict_at_a_cut_off_does_not_see_what_came_after() -> None:
