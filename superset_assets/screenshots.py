@@ -55,6 +55,12 @@ _FOUND: Final = """
         !part.innerText.trim() && !part.querySelector('canvas, svg'))).map(title),
     texts: [...document.body.innerText.split('\\n'), ...window.crmDrawn].map(text => text.trim()).filter(Boolean),
     width: Math.ceil(document.documentElement.scrollWidth),
+    comparisons: [...document.querySelectorAll('.pop_kpi span')].filter(part => !part.firstElementChild)
+      .map(part => [part.innerText.trim(), part.getClientRects().length]),
+    empty_figures: [...document.querySelectorAll('td')].filter(cell => cell.textContent === 'N/A').map(cell => {
+      const drawn = getComputedStyle(cell, '::before').content;
+      return parseFloat(getComputedStyle(cell).fontSize) || drawn === 'none' ? cell.textContent : JSON.parse(drawn);
+    }),
   };
 })()
 """
@@ -73,6 +79,8 @@ class Shot:
         empty: titles of the charts that show no row.
         texts: what is written on the page and drawn on its charts, line by line.
         content_width: of the page in CSS pixels; more than the window's is scrolled sideways.
+        comparisons: what each key figure is compared with, and the number of lines that it takes.
+        empty_figures: how tables write each figure that is empty.
     """
 
     dashboard: str
@@ -83,6 +91,8 @@ class Shot:
     empty: tuple[str, ...]
     texts: tuple[str, ...]
     content_width: int
+    comparisons: tuple[tuple[str, int], ...]
+    empty_figures: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -142,4 +152,6 @@ def _shot(page: Page, name: str, language: LanguageCode, screen: Screen) -> Shot
         empty=tuple(found["empty"]),
         texts=tuple(dict.fromkeys(found["texts"])),
         content_width=found["width"],
+        comparisons=tuple((text, lines) for text, lines in found["comparisons"]),
+        empty_figures=tuple(found["empty_figures"]),
     )

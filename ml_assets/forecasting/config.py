@@ -26,6 +26,8 @@ class ForecastConfig:
         backtest_months: months that each cut-off is judged on, at most.
         weight_power, weight_floor: the weight of a model is 1 / (its error + floor) ** power, the power with a short
             history and with a long one (see `between_short_and_long`).
+        structural_voices: how many candidates the structural model counts for, with a short history and with a long
+            one.
         prior_origins: how many cut-offs the usual error of a model counts for beside its own; 0 ignores it.
         verdict_power: how much more the cut-offs with more history count in the verdict; 0 counts their months alike.
         verdict_enough: months of history from which on more of it makes no cut-off count more (see
@@ -56,6 +58,7 @@ class ForecastConfig:
     backtest_months: int = 6
     weight_power: tuple[float, float] = (3.0, 5.0)
     weight_floor: float = 0.05
+    structural_voices: tuple[float, float] = (1.0, 6.0)
     prior_origins: float = 2.0
     verdict_power: float = 6.0
     verdict_enough: int = 36

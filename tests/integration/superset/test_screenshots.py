@@ -128,3 +128,20 @@ def test_a_dashboard_is_fit_to_be_seen(
         assert any(re.search(MONEY[language], text) for text in shot.texts)
     foreign = words_of(shot.texts, WORDS[language]) - names - SAME_IN_BOTH
     assert not foreign, {word: [text for text in shot.texts if word in text.casefold()][:3] for word in foreign}
+
+
+def test_what_a_key_figure_is_compared_with_is_never_broken_over_lines(
+    seen: dict[tuple[str, LanguageCode], Shot],
+) -> None:
+    for (name, _), shot in seen.items():
+        figures = [chart for chart in SOURCES.dashboards[name].charts if SOURCES.charts[chart].type == "kpi"]
+        # The value before and the change.
+        assert len(shot.comparisons) >= 2 * len(figures), shot.name
+        assert not [text for text, lines in shot.comparisons if lines > 1], shot.name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_empty_figure_is_a_dash(language: LanguageCode, seen: dict[tuple[str, LanguageCode], Shot]) -> None:
+    assert {written for (_, spoken), shot in seen.items() if spoken == language for written in shot.empty_figures} == {
+        "–"
+    }
